@@ -1,1 +1,26 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod clock;
+mod error;
+mod proof;
+mod request;
+mod venue;
+
+pub use async_trait::async_trait;
+#[cfg(feature = "system-clock")]
+pub use clock::SystemClock;
+pub use clock::{Cancel, Clock};
+pub use error::{Effect, Error, ErrorKind, Operation, Result, chain};
+pub use proof::{Expected, LeverageProof, PROOF_LIFETIME, ProofError, prove_leverage};
+pub use request::{OrderRequest, RequestError};
+pub use venue::{FundingRate, Observe, Trade};

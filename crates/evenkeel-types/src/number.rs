@@ -346,7 +346,7 @@ macro_rules! additive {
             #[must_use]
             pub fn negated(self) -> Self {
                 // Zero keeps its sign positive: see `new`.
-                if self.0.is_zero() { self } else { Self(-self.0) }
+                if self.0.is_zero() { self } else { Self(Decimal::ZERO.saturating_sub(self.0)) }
             }
 
             /// Whether it is exactly zero.

@@ -184,7 +184,7 @@ impl Lot {
     /// # Errors
     /// [`NumberError::Overflow`] above 28.
     pub fn decimals(decimals: u32) -> Result<Self, NumberError> {
-        Self::new(power_of_ten(-i64::from(decimals))?)
+        Self::new(Decimal::try_new(1, decimals).map_err(|_| NumberError::Overflow("decimals"))?)
     }
 
     /// The step in base units.
