@@ -1,0 +1,88 @@
+//! Why an answer of the venue was not understood, or not believed.
+
+/// What kind of problem a [`DecodeError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The bytes are no JSON.
+    Syntax,
+    /// A field that is needed is absent or null. It is never replaced by a default.
+    Missing,
+    /// A field has a type or a value that is not understood.
+    Value,
+    /// Two fields, or two answers, contradict each other.
+    Inconsistent,
+    /// The account is in a state for which no honest figures can be given.
+    Unsupported,
+}
+
+/// An answer that was refused: in which file or endpoint, at which field, why, and what to do about it.
+///
+/// `Display` is one line with all four.
+///
+/// ```
+/// use evenkeel_hyperliquid::{Body, DecodeErrorKind, decode_meta};
+///
+/// let broken = br#"{"universe":[{"name":"BTC","szDecimals":"five","maxLeverage":40}]}"#;
+/// let error = decode_meta(Body::new("meta.json", broken)).unwrap_err();
+/// assert_eq!(error.kind(), DecodeErrorKind::Value);
+/// assert_eq!(error.path(), "universe[0].szDecimals");
+/// assert!(error.to_string().starts_with("meta.json: universe[0].szDecimals: `five` is not a whole number"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {path}{}{problem}; {remedy}", if path.is_empty() { "" } else { ": " })]
+pub struct DecodeError {
+    kind: DecodeErrorKind,
+    file: String,
+    path: String,
+    problem: String,
+    remedy: String,
+}
+
+impl DecodeError {
+    pub(crate) fn new(
+        kind: DecodeErrorKind,
+        file: &str,
+        path: String,
+        problem: &str,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { kind, file: one_line(file), path, problem: one_line(problem), remedy: remedy.into() }
+    }
+
+    /// What kind of problem.
+    #[must_use]
+    pub fn kind(&self) -> DecodeErrorKind {
+        self.kind
+    }
+
+    /// The file or endpoint, as the caller named it in [`Body`](crate::Body).
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The field, as a path from the root of the answer (`assetPositions[0].position.szi`); empty where the
+    /// whole answer is meant.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong, with the values concerned.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+/// Names and values come from outside; they must not break a log line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
