@@ -1,1 +1,28 @@
 #![doc = include_str!("../README.md")]
+#![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+extern crate alloc;
+
+mod plan;
+mod policy;
+mod state;
+mod target;
+
+pub use plan::{
+    AccountView, Action, Alternative, Cap, Costs, Note, NoteCode, Phase, Plan, PlanBody, PlanError, PlanId,
+    PositionView, Step, Work, order_id,
+};
+pub use policy::{Band, BandTo, LeverageChange, OpenOrderPolicy, Policy, PolicyError, Surplus};
+pub use state::{Envelope, Pending, PhaseKind, RunState, Span};
+pub use target::{Gross, ResolvedTarget, Rest, SymbolTarget, Target, TargetError, WEIGHT_TOLERANCE, Weights};
