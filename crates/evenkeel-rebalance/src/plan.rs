@@ -7,7 +7,7 @@ use core::fmt;
 
 use evenkeel_types::{
     AccountId, ClientOrderId, Decimal, IdError, Leverage, MarginMode, NumberError, OrderIntent, PositionSide,
-    Price, Qty, Rate, Side, Symbol, TimeInForce, Timestamp, Usd, VenueId, decimal_text,
+    Price, Qty, Side, Symbol, TimeInForce, Timestamp, Usd, VenueId, decimal_text,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
@@ -340,8 +340,9 @@ pub struct PositionView {
     pub margin_mode: MarginMode,
     /// Where it is liquidated, all other prices unchanged; `None` when nowhere.
     pub liquidation_price: Option<Price>,
-    /// How far the mark price may move against it until then, as a fraction.
-    pub liquidation_distance: Option<Rate>,
+    /// How far the mark price is from there, as a signed fraction: -0.2 is a fall of 20 %.
+    #[serde(with = "decimal_text::optional")]
+    pub liquidation_distance: Option<Decimal>,
 }
 
 /// An account in figures: as it is, or as it would be.

@@ -139,6 +139,34 @@ pub mod decimal_text {
         }
     }
 
+    /// The same for an optional value; `None` is null.
+    ///
+    /// Use it as `#[serde(with = "evenkeel_types::decimal_text::optional")]`.
+    pub mod optional {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        use super::Decimal;
+
+        #[derive(Serialize, Deserialize)]
+        struct Text(#[serde(with = "super")] Decimal);
+
+        /// Writes the canonical text, or null.
+        ///
+        /// # Errors
+        /// Those of the serialiser.
+        pub fn serialize<S: Serializer>(value: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
+            value.map(Text).serialize(serializer)
+        }
+
+        /// Reads a string, an integer, or null.
+        ///
+        /// # Errors
+        /// Those of the required form.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+            Ok(Option::<Text>::deserialize(deserializer)?.map(|text| text.0))
+        }
+    }
+
     /// Reads a string or an integer.
     ///
     /// # Errors
