@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use evenkeel_types::{
-    AccountId, FeeRates, Instruments, IsolatedMargin, Leverage, LeverageSetting, MarginMode, MarginModes,
-    MarginPool, NumberError, OpenOrder, Position, PositionMode, PositionSide, Price, Quote, Scope, Snapshot,
-    Symbol, Timestamp, Usd, VenueId,
+    AccountId, Decimal, Exact as _, FeeRates, Instrument, Instruments, IsolatedMargin, Leverage,
+    LeverageSetting, MarginMode, MarginModes, MarginPool, NumberError, OpenOrder, Position, PositionMode,
+    PositionSide, Price, Quote, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
 };
 
 use super::account::{HeldPosition, decode_clearinghouse_state};
@@ -129,17 +129,6 @@ pub fn decode_snapshot(input: &AccountInput<'_>) -> Result<Snapshot, DecodeError
         Abstraction::Unified => unified_pool(input, &check, &markets)?,
         _ => standard_pool(&check, &markets)?,
     };
-    if pool.equity.is_negative() {
-        let field = if mode == Abstraction::Unified { "" } else { "crossMarginSummary.accountValue" };
-        return Err(DecodeError::new(
-            DecodeErrorKind::Unsupported,
-            check.file,
-            field.to_owned(),
-            &format!("the equity of {} is negative: {}", pool.id, pool.equity),
-            "the account owes money; add collateral or close positions at the venue first",
-        ));
-    }
-
     let mut quotes: BTreeMap<Symbol, Quote> = BTreeMap::new();
     for market in &markets.list {
         if let Some(mark) = market.mark {
@@ -148,7 +137,8 @@ pub fn decode_snapshot(input: &AccountInput<'_>) -> Result<Snapshot, DecodeError
     }
     let mut positions = Vec::with_capacity(state.positions.len());
     for held in &state.positions {
-        let Some(market) = markets.get(&held.symbol) else { continue }; // refused by the check above
+        // A position in an unknown coin was refused by the check above.
+        let Some(market) = markets.get(&held.symbol) else { continue };
         let mark = valued_at(&check, held, market)?;
         quotes.insert(held.symbol.clone(), Quote { mark, bid: None, ask: None });
         positions.push(position(held, market));
@@ -216,11 +206,25 @@ fn supported(mode: Abstraction, file: &str) -> Result<Abstraction, DecodeError> 
     ))
 }
 
+/// Somebody who owes money has no equity to plan with.
+fn not_negative(pool: MarginPool, file: &str, path: &str) -> Result<MarginPool, DecodeError> {
+    if pool.equity.is_negative() {
+        return Err(DecodeError::new(
+            DecodeErrorKind::Unsupported,
+            file,
+            path.to_owned(),
+            &format!("the equity of {} is negative: {}", pool.id, pool.equity),
+            "the account owes money; add collateral or close positions at the venue first",
+        ));
+    }
+    Ok(pool)
+}
+
 fn standard_pool(check: &Check<'_>, markets: &Markets) -> Result<MarginPool, DecodeError> {
     check.summaries()?;
     let cross = check.state.cross.ok_or_else(|| missing(check, "crossMarginSummary"))?;
     let free = cross.account_value.minus(cross.total_margin_used);
-    Ok(MarginPool {
+    let pool = MarginPool {
         id: markets.pool.clone(),
         collateral: markets.collateral.clone(),
         equity: cross.account_value,
@@ -228,7 +232,8 @@ fn standard_pool(check: &Check<'_>, markets: &Markets) -> Result<MarginPool, Dec
         withdrawable: check.state.withdrawable,
         // The same rule limits a transfer to the spot wallet.
         transferable: check.state.withdrawable,
-    })
+    };
+    not_negative(pool, check.file, "crossMarginSummary.accountValue")
 }
 
 fn overflow<T>(check: &Check<'_>, path: &str, result: Result<T, NumberError>) -> Result<T, DecodeError> {
@@ -284,16 +289,17 @@ fn unified_pool(
         let pnl = held.unrealized_pnl.ok_or_else(|| missing(check, &path))?;
         result = overflow(check, &path, result.plus(pnl))?;
     }
-    let pool = unified_figures(balance, check, result);
-    let (equity, free) = overflow(check, &format!("balances[{index}]"), pool)?;
-    Ok(MarginPool {
+    let figures = unified_figures(balance, check, result);
+    let (equity, free) = overflow(check, "assetPositions", figures)?;
+    let pool = MarginPool {
         id: markets.pool.clone(),
         collateral: markets.collateral.clone(),
         equity,
         free,
         withdrawable: None,
         transferable: None,
-    })
+    };
+    not_negative(pool, spot.name, &format!("balances[{index}].total"))
 }
 
 /// Equity and free margin. Liquidation of a unified account is documented as cross maintenance over (spot
@@ -317,12 +323,12 @@ fn valued_at(check: &Check<'_>, held: &HeldPosition, market: &Market) -> Result<
     if let Some(mark) = market.mark {
         let apart = mark.value(held.qty.abs()).and_then(|value| value.minus(held.position_value));
         // Values are printed with 6 decimals.
-        let printed = overflow(check, &path, Usd::new(evenkeel_types::Decimal::new(1, 6)))?;
+        let printed = overflow(check, &path, Usd::new(Decimal::new(1, 6)))?;
         if overflow(check, &path, apart)?.abs() <= printed {
             return Ok(mark);
         }
     }
-    let price = evenkeel_types::Exact::over(held.position_value.get(), held.qty.abs().get());
+    let price = held.position_value.get().over(held.qty.abs().get());
     overflow(check, &path, price.and_then(Price::new))
 }
 
@@ -394,12 +400,12 @@ pub fn assume_default_settings(
     read_at: Timestamp,
 ) -> BTreeMap<Symbol, LeverageSetting> {
     let whole = |value: u32| Leverage::new(value).unwrap_or(Leverage::ONE);
-    let setting = |instrument: &evenkeel_types::Instrument| {
+    let setting = |instrument: &Instrument| {
         let default = whole(20).min(instrument.max_leverage());
         let leverage = if default != other_than {
             default
         } else {
-            let below = default.get().checked_sub(evenkeel_types::Decimal::ONE);
+            let below = default.get().checked_sub(Decimal::ONE);
             below.and_then(|below| Leverage::new(below).ok()).unwrap_or(whole(2))
         };
         let mode = match instrument.margin_modes {

@@ -27,8 +27,8 @@ fn same(what: &str, ours: Option<Decimal>, raw: &Value) {
 fn check_state(name: &str, raw: &Value, state: &ClearinghouseState) {
     let time = state.time.map(|time| Decimal::from(time.0));
     same(&format!("{name} time"), time, &raw["time"]);
-    same(name, state.withdrawable.map(|v| v.get()), &raw["withdrawable"]);
-    same(name, state.cross_maintenance.map(|v| v.get()), &raw["crossMaintenanceMarginUsed"]);
+    same(name, state.withdrawable.map(evenkeel_types::Usd::get), &raw["withdrawable"]);
+    same(name, state.cross_maintenance.map(evenkeel_types::Usd::get), &raw["crossMaintenanceMarginUsed"]);
     for (ours, raw) in [(state.total, &raw["marginSummary"]), (state.cross, &raw["crossMarginSummary"])] {
         same(name, ours.map(|s| s.account_value.get()), &raw["accountValue"]);
         same(name, ours.map(|s| s.total_ntl_pos.get()), &raw["totalNtlPos"]);
@@ -42,15 +42,15 @@ fn check_state(name: &str, raw: &Value, state: &ClearinghouseState) {
         assert_eq!(ours.symbol.as_str(), raw["coin"], "{name}");
         let what = format!("{name} {}", ours.symbol);
         same(&what, Some(ours.qty.get()), &raw["szi"]);
-        same(&what, ours.entry.map(|v| v.get()), &raw["entryPx"]);
+        same(&what, ours.entry.map(evenkeel_types::Price::get), &raw["entryPx"]);
         assert_eq!(ours.mode.to_string(), raw["leverage"]["type"], "{what}");
         same(&what, Some(ours.leverage.get()), &raw["leverage"]["value"]);
-        same(&what, ours.raw_usd.map(|v| v.get()), &raw["leverage"]["rawUsd"]);
+        same(&what, ours.raw_usd.map(evenkeel_types::Usd::get), &raw["leverage"]["rawUsd"]);
         same(&what, Some(ours.position_value.get()), &raw["positionValue"]);
-        same(&what, ours.unrealized_pnl.map(|v| v.get()), &raw["unrealizedPnl"]);
+        same(&what, ours.unrealized_pnl.map(evenkeel_types::Usd::get), &raw["unrealizedPnl"]);
         same(&what, Some(ours.margin_used.get()), &raw["marginUsed"]);
-        same(&what, ours.max_leverage.map(|v| v.get()), &raw["maxLeverage"]);
-        same(&what, ours.liquidation_price.map(|v| v.get()), &raw["liquidationPx"]);
+        same(&what, ours.max_leverage.map(evenkeel_types::Leverage::get), &raw["maxLeverage"]);
+        same(&what, ours.liquidation_price.map(evenkeel_types::Price::get), &raw["liquidationPx"]);
     }
 }
 
@@ -71,7 +71,7 @@ fn clearinghouse_states() {
             assert_eq!(value(&theirs["notional"]), ours.position_value.get(), "{name}");
             assert_eq!(theirs["marginMode"], ours.mode.to_string(), "{name}");
             assert_eq!(value(&theirs["entryPrice"]), ours.entry.unwrap().get(), "{name}");
-            same(&name, ours.liquidation_price.map(|v| v.get()), &theirs["liquidationPrice"]);
+            same(&name, ours.liquidation_price.map(evenkeel_types::Price::get), &theirs["liquidationPrice"]);
         }
     }
     assert_eq!(positions, 16);
@@ -155,9 +155,9 @@ fn check_markets(name: &str, universe: &Value, contexts: Option<&Value>, markets
         };
         assert_eq!(instrument.margin_modes, modes, "{what}");
         let raw = contexts.map_or(&Value::Null, |rows| &rows[index]);
-        same(&what, market.mark.map(|v| v.get()), &raw["markPx"]);
-        same(&what, market.oracle.map(|v| v.get()), &raw["oraclePx"]);
-        same(&what, market.funding.map(|v| v.get()), &raw["funding"]);
+        same(&what, market.mark.map(evenkeel_types::Price::get), &raw["markPx"]);
+        same(&what, market.oracle.map(evenkeel_types::Price::get), &raw["oraclePx"]);
+        same(&what, market.funding.map(evenkeel_types::Rate::get), &raw["funding"]);
         assert_eq!(instrument.max_qty.is_some(), market.mark.is_some(), "{what}");
     }
 }
@@ -292,11 +292,11 @@ fn check_order(name: &str, ours: &OpenOrder, raw: &Value) {
     assert_eq!(ours.symbol.as_str(), raw["coin"], "{name}");
     assert_eq!(ours.venue_order_id, value(&raw["oid"]).to_string(), "{name}");
     assert_eq!(ours.side, if raw["side"] == "B" { Side::Buy } else { Side::Sell }, "{name}");
-    same(name, ours.remaining.map(|v| v.get()), &raw["sz"]);
-    same(name, ours.limit.map(|v| v.get()), &raw["limitPx"]);
+    same(name, ours.remaining.map(evenkeel_types::Qty::get), &raw["sz"]);
+    same(name, ours.limit.map(evenkeel_types::Price::get), &raw["limitPx"]);
     assert_eq!(ours.reduce_only, raw["reduceOnly"] == true, "{name}");
     if raw["isTrigger"] == true {
-        same(name, ours.trigger.map(|v| v.get()), &raw["triggerPx"]);
+        same(name, ours.trigger.map(evenkeel_types::Price::get), &raw["triggerPx"]);
     } else {
         assert_eq!((ours.trigger, ours.kind), (None, OrderKind::Limit), "{name}");
     }
@@ -324,9 +324,9 @@ fn open_orders() {
         for (ours, theirs) in orders.iter().zip(expected_rows(&folder, name)) {
             assert_eq!(theirs["id"], ours.venue_order_id.as_str(), "{name}");
             assert_eq!(theirs["side"], ours.side.to_string(), "{name}");
-            same(name, ours.remaining.map(|v| v.get()), &theirs["remaining"]);
-            same(name, ours.limit.map(|v| v.get()), &theirs["price"]);
-            same(name, ours.trigger.map(|v| v.get()), &theirs["triggerPrice"]);
+            same(name, ours.remaining.map(evenkeel_types::Qty::get), &theirs["remaining"]);
+            same(name, ours.limit.map(evenkeel_types::Price::get), &theirs["price"]);
+            same(name, ours.trigger.map(evenkeel_types::Price::get), &theirs["triggerPrice"]);
         }
         if name == "frontendOpenOrders_2.json" {
             assert_eq!(orders[0].kind, OrderKind::StopLoss);

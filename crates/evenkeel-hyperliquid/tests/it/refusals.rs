@@ -278,7 +278,8 @@ fn unified_accounts() {
     let blind = unified.with_state("\"unrealizedPnl\":\"2.89196\",", "");
     refused(blind.snapshot(), DecodeErrorKind::Missing, &["[0].position.unrealizedPnl"]);
     let owing = Account { spot: spot(&usdc.replace("977.58", "-5")), ..unified };
-    refused(owing.snapshot(), DecodeErrorKind::Unsupported, &["negative: -5"]);
+    let needles = ["spotClearinghouseState.json: balances[0].total", "negative: -5"];
+    refused(owing.snapshot(), DecodeErrorKind::Unsupported, &needles);
 }
 
 #[test]
