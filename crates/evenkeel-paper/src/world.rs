@@ -1,0 +1,297 @@
+//! The exchange: state, queue of what is to come, and the one door through which calls enter.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use evenkeel_exchange::{Error, ErrorKind, Operation, Result};
+use evenkeel_types::{
+    AccountId, ClientOrderId, Fill, Leverage, MarginMode, OrderIntent, OrderState, OrderStatus, PoolId,
+    PositionMode, PositionSide, Side, Symbol, Timestamp, Usd, VenueId,
+};
+
+use crate::faults::{Fate, FaultRule, Tweak, Verdict, judge};
+use crate::profile::Profile;
+use crate::refusal::Outcome;
+use crate::rng::Rng;
+use crate::settle::Withheld;
+use crate::state::{State, Totals};
+use crate::time::{Due, Execution};
+use crate::truth::{Cause, Log, OrderRecord, Sample, Truth};
+
+/// How many earlier states a stale reading can go back to. Enough for a whole phase of a rebalance; each is a copy of
+/// the account.
+const MAX_PAST: usize = 16;
+
+/// An exchange with one account: a deterministic state machine without I/O, clock or runtime. The same calls with
+/// the same seed give the same answers, fills and trace, on every machine.
+///
+/// Its methods named as those of [`Observe`](evenkeel_exchange::Observe) and [`Trade`](evenkeel_exchange::Trade) are
+/// what a client can do, and suffer [`Fault`](crate::Fault)s; all others are the tester's hand and always work. Use
+/// [`PaperVenue`](crate::PaperVenue) to put it behind the traits.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(crate) venue: VenueId,
+    pub(crate) account: AccountId,
+    pub(crate) position_mode: PositionMode,
+    pub(crate) profile: Profile,
+    pub(crate) execution: Execution,
+    pub(crate) latency: Duration,
+    pub(crate) now: Timestamp,
+    pub(crate) state: State,
+    pub(crate) past: VecDeque<State>,
+    pub(crate) rng: Rng,
+    pub(crate) rules: Vec<FaultRule>,
+    pub(crate) queue: BTreeMap<(Timestamp, u64), Due>,
+    pub(crate) queued: u64,
+    pub(crate) records: Vec<OrderRecord>,
+    pub(crate) by_id: BTreeMap<ClientOrderId, usize>,
+    pub(crate) fills: Vec<Fill>,
+    pub(crate) withheld: Vec<Withheld>,
+    pub(crate) log: Log,
+}
+
+/// A write, as it can be delayed.
+#[derive(Debug, Clone)]
+pub(crate) enum Write {
+    Order(OrderIntent, Tweak),
+    Cancel(Symbol, ClientOrderId),
+    CancelByVenueId(Symbol, String),
+    Leverage(Symbol, Option<Side>, Leverage),
+    Mode(Symbol, MarginMode),
+    Margin(Symbol, PositionSide, Usd),
+}
+
+impl Write {
+    fn operation(&self) -> Operation {
+        match self {
+            Write::Order(..) => Operation::Place,
+            Write::Cancel(..) | Write::CancelByVenueId(..) => Operation::Cancel,
+            Write::Leverage(..) => Operation::SetLeverage,
+            Write::Mode(..) => Operation::SetMarginMode,
+            Write::Margin(..) => Operation::AdjustMargin,
+        }
+    }
+
+    fn symbol(&self) -> &Symbol {
+        match self {
+            Write::Order(intent, _) => &intent.symbol,
+            Write::Cancel(symbol, _)
+            | Write::CancelByVenueId(symbol, _)
+            | Write::Leverage(symbol, ..)
+            | Write::Mode(symbol, _)
+            | Write::Margin(symbol, ..) => symbol,
+        }
+    }
+}
+
+impl World {
+    /// Now, in the world's own time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The rules that are enforced.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// From now on these faults strike too.
+    pub fn inject(&mut self, rules: impl IntoIterator<Item = FaultRule>) {
+        self.rules.extend(rules);
+    }
+
+    /// From now on no fault strikes. What was delayed still arrives.
+    pub fn clear_faults(&mut self) {
+        self.rules.clear();
+    }
+
+    /// How orders find their price, from now on.
+    pub fn set_execution(&mut self, execution: Execution) {
+        self.execution = execution;
+    }
+
+    /// How much time every call takes, from now on; none at first.
+    pub fn set_latency(&mut self, latency: Duration) {
+        self.latency = latency;
+    }
+
+    /// Adds money to a pool, or takes some (below zero).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] without such a pool, [`ErrorKind::Invalid`] for an amount that does not fit.
+    pub fn add_funds(&mut self, pool: &PoolId, amount: Usd) -> Result<()> {
+        let mut next = self.state.clone();
+        let done = next.credit(pool, amount).and_then(|()| {
+            next.totals.deposits = next.totals.deposits.plus(amount)?;
+            Ok(())
+        });
+        done.map_err(|refusal| refusal.into_error(self.venue.clone(), Operation::AdjustMargin))?;
+        self.note(format_args!("funds {pool} {amount}"));
+        self.commit(next, Cause::Deposit);
+        self.liquidate();
+        Ok(())
+    }
+
+    /// A copy of everything that happened, for checkers.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        Truth {
+            orders: self.records.clone(),
+            fills: self.fills.clone(),
+            history: self.log.samples.clone(),
+            totals: self.state.totals,
+            trace_hash: self.log.hash,
+        }
+    }
+
+    /// Every order that reached the exchange, in order of arrival.
+    #[must_use]
+    pub fn orders(&self) -> &[OrderRecord] {
+        &self.records
+    }
+
+    /// Every execution, oldest first.
+    #[must_use]
+    pub fn all_fills(&self) -> &[Fill] {
+        &self.fills
+    }
+
+    /// The account after every change.
+    #[must_use]
+    pub fn history(&self) -> &[Sample] {
+        &self.log.samples
+    }
+
+    /// What happened, in words, one line each; of a very long history the younger part.
+    #[must_use]
+    pub fn trace(&self) -> &[String] {
+        &self.log.lines
+    }
+
+    /// Hash over all lines that [`World::trace`] ever had.
+    #[must_use]
+    pub fn trace_hash(&self) -> u64 {
+        self.log.hash
+    }
+
+    /// Sums since the beginning.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.state.totals
+    }
+
+    pub(crate) fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        self.log.line(format!("{} {what}", self.now));
+    }
+
+    /// The new state takes the place of the old one.
+    pub(crate) fn commit(&mut self, mut next: State, cause: Cause) {
+        next.since = self.now;
+        let before = std::mem::replace(&mut self.state, next);
+        self.past.push_front(before);
+        self.past.truncate(MAX_PAST);
+        self.sample(cause);
+    }
+
+    pub(crate) fn sample(&mut self, cause: Cause) {
+        if let (Ok(gross), Ok(account_value)) = (self.state.gross(), self.state.account_value()) {
+            self.note(format_args!("{cause:?}: value {account_value} gross {gross}"));
+            self.log.sample(Sample { time: self.now, cause, gross, account_value });
+        }
+    }
+
+    /// A call arrives: time passes, faults are drawn, and what happens beforehand happens.
+    pub(crate) fn arrive(&mut self, operation: Operation, symbol: Option<&Symbol>) -> Verdict {
+        if !self.latency.is_zero() {
+            self.advance(self.latency);
+        }
+        let verdict = judge(&mut self.rules, operation, symbol, &mut self.rng);
+        for event in &verdict.events {
+            self.happen(event.clone());
+        }
+        verdict
+    }
+
+    /// A write with its faults. `Some` order state for orders only.
+    pub(crate) fn write(&mut self, mut write: Write) -> Result<Option<OrderState>> {
+        let operation = write.operation();
+        let Verdict { fate, tweak, .. } = self.arrive(operation, Some(write.symbol()));
+        if let Write::Order(_, own) = &mut write {
+            *own = tweak;
+        }
+        let lost = |venue: &VenueId| {
+            Error::unknown(ErrorKind::Timeout, venue.clone(), operation, "no answer in time (injected)")
+        };
+        let answer = match fate {
+            Fate::Normal => {
+                self.carry_out(&write).map_err(|refusal| refusal.into_error(self.venue.clone(), operation))
+            }
+            Fate::Refuse(kind, wait) => {
+                let error = Error::not_applied(kind, self.venue.clone(), operation, "refused (injected)");
+                Err(match wait {
+                    Some(wait) => error.with_retry_after(wait),
+                    None => error,
+                })
+            }
+            Fate::LoseRequest => Err(lost(&self.venue)),
+            Fate::LoseAnswer => {
+                // Whatever the answer was, nobody hears it.
+                let _unheard = self.carry_out(&write);
+                Err(lost(&self.venue))
+            }
+            Fate::Delay(by) => {
+                self.enqueue(self.now.after(by), Due::Write(write.clone()));
+                Err(lost(&self.venue))
+            }
+            Fate::Ignore => Ok(ignored(&write)),
+        };
+        match &answer {
+            Ok(_) => self.note(format_args!("{write:?}: ok")),
+            Err(error) => self.note(format_args!("{write:?}: {error}")),
+        }
+        answer
+    }
+
+    /// The write itself, now, without faults.
+    pub(crate) fn carry_out(&mut self, write: &Write) -> Outcome<Option<OrderState>> {
+        match write {
+            Write::Order(intent, tweak) => self.receive(intent, *tweak).map(Some),
+            Write::Cancel(symbol, id) => {
+                self.cancel_where(symbol, |order| order.id == Some(*id));
+                Ok(None)
+            }
+            Write::CancelByVenueId(symbol, id) => {
+                self.cancel_where(symbol, |order| order.venue_order_id == *id);
+                Ok(None)
+            }
+            Write::Leverage(symbol, side, leverage) => {
+                self.change_leverage(symbol, *side, *leverage).map(|()| None)
+            }
+            Write::Mode(symbol, mode) => self.change_mode(symbol, *mode).map(|()| None),
+            Write::Margin(symbol, leg, delta) => self.change_margin(symbol, *leg, *delta).map(|()| None),
+        }
+    }
+
+    pub(crate) fn enqueue(&mut self, at: Timestamp, due: Due) {
+        self.queue.insert((at, self.queued), due);
+        self.queued = self.queued.saturating_add(1);
+    }
+}
+
+/// The answer to a write that is silently dropped.
+fn ignored(write: &Write) -> Option<OrderState> {
+    let Write::Order(intent, _) = write else { return None };
+    Some(OrderState {
+        id: intent.id,
+        venue_order_id: None,
+        symbol: intent.symbol.clone(),
+        side: intent.side,
+        qty: intent.qty,
+        filled: evenkeel_types::Qty::ZERO,
+        average_price: None,
+        fee: None,
+        status: OrderStatus::Acknowledged,
+    })
+}
