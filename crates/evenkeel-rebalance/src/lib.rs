@@ -15,6 +15,7 @@
 extern crate alloc;
 
 mod plan;
+mod planner;
 mod policy;
 mod state;
 mod target;
@@ -23,6 +24,7 @@ pub use plan::{
     AccountView, Action, Alternative, Cap, Costs, Note, NoteCode, Phase, Plan, PlanBody, PlanError, PlanId,
     PositionView, Step, Work, order_id,
 };
+pub use planner::{account_view, plan};
 pub use policy::{Band, BandTo, LeverageChange, OpenOrderPolicy, Policy, PolicyError, Surplus};
 pub use state::{Envelope, Pending, PhaseKind, RunState, Span};
 pub use target::{Gross, ResolvedTarget, Rest, SymbolTarget, Target, TargetError, WEIGHT_TOLERANCE, Weights};

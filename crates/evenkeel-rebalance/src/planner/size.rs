@@ -1,0 +1,466 @@
+//! Which size every symbol ends with: scale, bands, minimums, turnover, lots, and all limits again at the end.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use evenkeel_types::{Decimal, Exact, MinNotionalRule, NumberError, Qty, Side, Snapshot};
+
+use crate::plan::{Note, NoteCode, PlanError};
+use crate::policy::{BandTo, Policy};
+use crate::state::{PhaseKind, RunState};
+use crate::target::ResolvedTarget;
+
+use super::limits::Limits;
+use super::lots;
+use super::row::{Change, Freedom, Row, note};
+
+/// Sizing is repeated when its result breaks a limit: once with every reduction forced, once per way of saving
+/// turnover. More than that cannot change anything.
+const PASSES: u32 = 4;
+
+pub(super) struct Sized {
+    /// Signed, in the order of the rows.
+    pub(super) sizes: Vec<Decimal>,
+    pub(super) scale: Decimal,
+    pub(super) notes: Vec<Note>,
+    /// Whether even this book does not keep the limits (it only reduces then).
+    pub(super) above: bool,
+}
+
+/// What a pass is made under.
+struct Pass {
+    /// Reductions are made even where bands or minimums would leave them.
+    force: bool,
+    /// Share of every voluntary change that turnover allows.
+    trim: Decimal,
+}
+
+struct Sizer<'a, 'b> {
+    rows: &'b mut [Row<'a>],
+    snapshot: &'a Snapshot,
+    limits: &'b Limits,
+    target: &'a ResolvedTarget,
+    policy: &'b Policy,
+    state: &'b RunState,
+    scale: Decimal,
+    /// A limit requires the reductions: they are rounded up, and bands do not suppress them.
+    binding: bool,
+    /// Closes and decreases may be planned.
+    may_release: bool,
+}
+
+pub(super) fn decide<'a>(
+    rows: &mut [Row<'a>],
+    snapshot: &'a Snapshot,
+    limits: &Limits,
+    target: &'a ResolvedTarget,
+    policy: &Policy,
+    state: &RunState,
+) -> Result<Sized, PlanError> {
+    let scale = limits.scale(rows, state.scale_ceiling)?;
+    let excess = cap_excess(rows, snapshot)?;
+    let over = excess > Decimal::ZERO;
+    let tolerated = snapshot.account_value()?.get().times(policy.cap_tolerance.get())?;
+    let far_over = excess > tolerated;
+    let mut sizer = Sizer {
+        rows,
+        snapshot,
+        limits,
+        target,
+        policy,
+        state,
+        scale,
+        binding: if state.round == 0 { over || scale < Decimal::ONE } else { far_over },
+        may_release: state.phase == PhaseKind::Release || far_over,
+    };
+    let mut pass = Pass { force: false, trim: Decimal::ONE };
+    let mut kept_from_reopening = Vec::new();
+    let mut sized = sizer.pass(&pass)?;
+    for _ in 0..PASSES {
+        if sized.above && !pass.force {
+            pass.force = true;
+        } else if !sizer.save_turnover(&mut pass, &sized, &mut kept_from_reopening)? {
+            break;
+        }
+        sized = sizer.pass(&pass)?;
+    }
+    sized.notes.append(&mut kept_from_reopening);
+    Ok(sized)
+}
+
+/// By how much `sum n / L` exceeds the account value: the plain cap, before costs, stress and reserve.
+fn cap_excess(rows: &[Row<'_>], snapshot: &Snapshot) -> Result<Decimal, PlanError> {
+    let mut used = Decimal::ZERO;
+    for row in rows {
+        let open = row.extra.times(row.mark.get())?;
+        used = used.plus(row.held_notional()?.plus(open)?.over(row.cap_leverage.get())?)?;
+    }
+    Ok(used.minus(snapshot.account_value()?.get())?)
+}
+
+impl Sizer<'_, '_> {
+    fn pass(&mut self, pass: &Pass) -> Result<Sized, PlanError> {
+        let mut notes = Vec::new();
+        let mut sizes = Vec::with_capacity(self.rows.len());
+        let mut candidates = Vec::new();
+        for (index, row) in self.rows.iter().enumerate() {
+            let (size, up) = self.size(row, pass, &mut notes)?;
+            if let Some((wanted, up)) = up {
+                candidates.push((index, wanted, up));
+            }
+            sizes.push(size);
+        }
+        let full = self.limits.slack(self.rows, &sizes)?;
+        let mut above = false;
+        if full.fits() {
+            lots::improve(self.rows, &mut sizes, &candidates, self.limits)?;
+        } else {
+            above = self.cut_acquires(&mut sizes, &mut notes)?;
+        }
+        self.limit_positions(&sizes)?;
+        Ok(Sized { sizes, scale: self.scale, notes, above })
+    }
+
+    /// One row's size, and the larger choice where lots leave one: `(size, Some((wanted, up)))`.
+    #[allow(clippy::type_complexity)]
+    fn size(
+        &self,
+        row: &Row<'_>,
+        pass: &Pass,
+        notes: &mut Vec<Note>,
+    ) -> Result<(Decimal, Option<(Decimal, Decimal)>), PlanError> {
+        if row.freedom == Freedom::Fixed {
+            return Ok((row.held, None));
+        }
+        let unlimited = row.goal.times(self.scale)?.over(row.mark.get())?;
+        let mut wanted = row.size_at(self.scale)?;
+        let truncated = row.largest()?.is_some_and(|largest| unlimited.abs() > largest);
+        if truncated {
+            let text = format!(
+                "cut off at {} by the limit on this position (wanted {})",
+                evenkeel_types::round::for_reading(wanted.abs().times(row.mark.get())?, 2),
+                evenkeel_types::round::for_reading(unlimited.abs().times(row.mark.get())?, 2),
+            );
+            notes.push(note(row.symbol, NoteCode::Truncated, &text));
+        }
+        if row.reopens() {
+            return self.opened(row, Decimal::ZERO, wanted, notes);
+        }
+        let same_side = wanted.is_zero()
+            || row.held.is_zero()
+            || wanted.is_sign_negative() == row.held.is_sign_negative();
+        if !same_side {
+            return self.flipped(row, wanted, notes);
+        }
+        let reduces = wanted.abs() < row.held.abs();
+        let required = reduces && (self.binding || truncated || pass.force);
+        if !required {
+            if let Some(size) = self.left_alone(row, wanted, notes)? {
+                return Ok((size, None));
+            }
+            wanted = self.to_band_edge(row, wanted)?;
+            wanted = row.held.plus(wanted.minus(row.held)?.times(pass.trim)?)?;
+        }
+        if reduces {
+            Ok((self.reduced(row, wanted, required, notes)?, None))
+        } else {
+            self.opened(row, row.held, wanted, notes)
+        }
+    }
+
+    /// The held size where a change is not worth making: within a lot, a band, or what re-planning corrects.
+    fn left_alone(
+        &self,
+        row: &Row<'_>,
+        wanted: Decimal,
+        notes: &mut Vec<Note>,
+    ) -> Result<Option<Decimal>, NumberError> {
+        if row.goal.is_zero() {
+            return Ok(None);
+        }
+        let change = wanted.minus(row.held)?.abs();
+        let value = change.times(row.mark.get())?;
+        let gross = self.target.gross.get().times(self.scale)?;
+        if change.is_zero() {
+            return Ok(Some(row.held));
+        }
+        let settled = if self.state.round == 0 || row.held.is_zero() {
+            Decimal::ZERO
+        } else {
+            let quarter = gross.times(Decimal::new(25, 2))?;
+            let own = wanted.abs().times(row.mark.get())?;
+            own.min(quarter).times(self.policy.tolerance.get())?
+        };
+        let band = gross.times(self.policy.band.width.get())?;
+        let (code, text) = if !row.held.is_zero() && change < row.instrument.lot.get() {
+            (NoteCode::NearEnough, "nearer to its target than one lot")
+        } else if value <= settled {
+            (NoteCode::NearEnough, "near enough to its target; re-planning corrects no less")
+        } else if self.policy.band.width.get() > Decimal::ZERO && value <= band {
+            (NoteCode::InsideBand, "inside its no-trade band")
+        } else {
+            return Ok(None);
+        };
+        notes.push(note(row.symbol, code, text));
+        Ok(Some(row.held))
+    }
+
+    fn to_band_edge(&self, row: &Row<'_>, wanted: Decimal) -> Result<Decimal, NumberError> {
+        let band = self.policy.band;
+        if band.to == BandTo::Centre || band.width.get().is_zero() || row.goal.is_zero() {
+            return Ok(wanted);
+        }
+        let width = self.target.gross.get().times(self.scale)?.times(band.width.get())?.over(row.mark.get())?;
+        if wanted > row.held { wanted.minus(width) } else { wanted.plus(width) }
+    }
+
+    /// Towards zero, never beyond. Rounded up to a lot where a limit requires it, else down.
+    fn reduced(
+        &self,
+        row: &Row<'_>,
+        wanted: Decimal,
+        required: bool,
+        notes: &mut Vec<Note>,
+    ) -> Result<Decimal, PlanError> {
+        if !self.may_release {
+            notes.push(note(row.symbol, NoteCode::PhaseOver, "a reduction is left: the release phase is over"));
+            return Ok(row.held);
+        }
+        let held = row.held.abs();
+        if wanted.is_zero() {
+            return self.closed(row, notes);
+        }
+        let lot = row.instrument.lot;
+        let cut = Qty::new(held.minus(wanted.abs())?)?;
+        let mut cut = if required { lot.away_from_zero(cut)? } else { lot.toward_zero(cut)? }.get();
+        if cut.is_zero() {
+            notes.push(note(row.symbol, NoteCode::NearEnough, "nearer to its target than one lot"));
+            return Ok(row.held);
+        }
+        let (side, _) = row.sides(Decimal::ZERO);
+        if cut < held
+            && let Some(least) = self.below_minimum(row, cut, side, Part::Reduction)?
+        {
+            if !required {
+                let text = format!("a reduction of {cut} is below the minimum order of {least}; left");
+                notes.push(note(row.symbol, NoteCode::BelowMinimum, &text));
+                return Ok(row.held);
+            }
+            let text = format!("a reduction of {cut} is raised to the minimum order of {least}");
+            notes.push(note(row.symbol, NoteCode::RaisedToMinimum, &text));
+            cut = least;
+        }
+        if cut >= held {
+            return self.closed(row, notes);
+        }
+        row.held.minus(if row.held.is_sign_negative() { Decimal::ZERO.minus(cut)? } else { cut }).map_err(Into::into)
+    }
+
+    /// Nothing is left, unless the venue takes no order that small.
+    fn closed(&self, row: &Row<'_>, notes: &mut Vec<Note>) -> Result<Decimal, PlanError> {
+        let (side, _) = row.sides(Decimal::ZERO);
+        if let Some(least) = self.below_minimum(row, row.held.abs(), side, Part::FullClose)? {
+            let text = format!("closing {} is below the minimum order of {least}; left", row.held.abs());
+            notes.push(note(row.symbol, NoteCode::BelowMinimum, &text));
+            return Ok(row.held);
+        }
+        Ok(Decimal::ZERO)
+    }
+
+    fn flipped(
+        &self,
+        row: &Row<'_>,
+        wanted: Decimal,
+        notes: &mut Vec<Note>,
+    ) -> Result<(Decimal, Option<(Decimal, Decimal)>), PlanError> {
+        if !self.may_release {
+            notes.push(note(row.symbol, NoteCode::PhaseOver, "a flip is left: the release phase is over"));
+            return Ok((row.held, None));
+        }
+        let rest = self.closed(row, notes)?;
+        if !rest.is_zero() {
+            return Ok((rest, None));
+        }
+        self.opened(row, Decimal::ZERO, wanted, notes)
+    }
+
+    /// Away from zero, starting at `base`: rounded towards it, with the next lot as the other choice.
+    fn opened(
+        &self,
+        row: &Row<'_>,
+        base: Decimal,
+        wanted: Decimal,
+        notes: &mut Vec<Note>,
+    ) -> Result<(Decimal, Option<(Decimal, Decimal)>), PlanError> {
+        let lot = row.instrument.lot;
+        let added = lot.toward_zero(Qty::new(wanted.minus(base)?)?)?.get();
+        let step = if wanted.is_sign_negative() { Decimal::ZERO.minus(lot.get())? } else { lot.get() };
+        let (_, side) = row.sides(wanted);
+        let mut size = base.plus(added)?;
+        // The floor of a tier is excluded from the tier below it.
+        if !added.is_zero() && !row.within_limit(size)? {
+            size = size.minus(step)?;
+        }
+        let up = size.plus(step)?;
+        let order = size.minus(base)?.abs();
+        if order.is_zero() || self.below_minimum(row, order, side, Part::Addition)?.is_some() {
+            let larger = up.minus(base)?.abs();
+            let least = self.below_minimum(row, larger, side, Part::Addition)?;
+            let reachable = least.is_none() && row.within_limit(up)?;
+            if !reachable && !wanted.minus(base)?.is_zero() {
+                let text = match least {
+                    Some(least) => format!("adding {order} is below the minimum order of {least}; left"),
+                    None => "adding less than one lot is not possible; left".into(),
+                };
+                notes.push(note(row.symbol, NoteCode::BelowMinimum, &text));
+            }
+            return Ok((base, reachable.then_some((wanted, up))));
+        }
+        let up = row.within_limit(up)?.then_some((wanted, up));
+        Ok((size, up))
+    }
+
+    /// The least order that the venue and the policy take, when `qty` is less.
+    fn below_minimum(
+        &self,
+        row: &Row<'_>,
+        qty: Decimal,
+        side: Side,
+        part: Part,
+    ) -> Result<Option<Decimal>, PlanError> {
+        let rule = self.snapshot.capabilities.min_notional;
+        let exempt = match part {
+            Part::Addition => false,
+            Part::Reduction => rule == MinNotionalRule::ReduceOnlyExempt,
+            Part::FullClose => rule != MinNotionalRule::NoExemption,
+        };
+        let lot = row.instrument.lot;
+        let up = |qty: Decimal| -> Result<Decimal, NumberError> { Ok(lot.away_from_zero(Qty::new(qty)?)?.get()) };
+        let limit = row.quote(side).limit.get();
+        let mut least = Decimal::ZERO;
+        if let Some(min) = row.instrument.min_notional.filter(|_| !exempt) {
+            // The venue tests size times limit price.
+            least = least.max(up(min.get().over(limit)?)?);
+        }
+        if let Some(min) = row.instrument.min_qty.filter(|_| part != Part::FullClose) {
+            least = least.max(up(min.get())?);
+        }
+        if part != Part::FullClose {
+            least = least.max(up(self.policy.min_trade.get().over(row.mark.get())?)?);
+        }
+        Ok((qty < least).then_some(least))
+    }
+
+    /// Shrinks everything that adds by one share until the limits are kept; whether they are not even then.
+    fn cut_acquires(&self, sizes: &mut [Decimal], notes: &mut Vec<Note>) -> Result<bool, PlanError> {
+        let mut base = Vec::with_capacity(sizes.len());
+        for (row, size) in self.rows.iter().zip(sizes.iter()) {
+            base.push(acquire_base(row, *size));
+        }
+        let without = self.limits.slack(self.rows, &base)?;
+        let full = self.limits.slack(self.rows, sizes)?;
+        let share = without.share_towards(&full)?;
+        for ((row, size), base) in self.rows.iter().zip(sizes.iter_mut()).zip(&base) {
+            if size == base {
+                continue;
+            }
+            let wanted = base.plus(size.minus(*base)?.times(share)?)?;
+            *size = self.opened(row, *base, wanted, notes)?.0;
+        }
+        Ok(!self.limits.slack(self.rows, sizes)?.fits())
+    }
+
+    fn limit_positions(&self, sizes: &[Decimal]) -> Result<(), PlanError> {
+        let Some(max) = self.policy.max_positions else { return Ok(()) };
+        let count = sizes.iter().filter(|size| !size.is_zero()).count();
+        let held = self.rows.iter().filter(|row| !row.held.is_zero()).count();
+        // Fewer than are held is an improvement even when it is still too many.
+        if count > usize::try_from(max).unwrap_or(usize::MAX) && count >= held.max(1) && count > held {
+            return Err(PlanError::TooManyPositions { count, max });
+        }
+        Ok(())
+    }
+
+    /// Brings the turnover under the policy's cap: first by not reopening what need not be, then by making every
+    /// voluntary change smaller. Whether anything was changed.
+    fn save_turnover(
+        &mut self,
+        pass: &mut Pass,
+        sized: &Sized,
+        notes: &mut Vec<Note>,
+    ) -> Result<bool, PlanError> {
+        let Some(max) = self.policy.max_turnover else { return Ok(false) };
+        let budget = max.get().minus(self.state.turnover.get())?.max(Decimal::ZERO);
+        let mut total = Decimal::ZERO;
+        let mut required = Decimal::ZERO;
+        let mut values = vec![Decimal::ZERO; self.rows.len()];
+        for ((row, size), value) in self.rows.iter().zip(&sized.sizes).zip(values.iter_mut()) {
+            let (release, acquire) = row.legs(*size)?;
+            *value = release.plus(acquire)?.times(row.mark.get())?;
+            total = total.plus(*value)?;
+            let needed = self.binding || pass.force || row.goal.is_zero();
+            if needed && !row.reopens() {
+                required = required.plus(release.times(row.mark.get())?)?;
+            }
+        }
+        if total <= budget {
+            return Ok(false);
+        }
+        let mut dropped = false;
+        // Reopening is dropped last symbol first, so that what remains is a prefix of what was shown before.
+        for (row, value) in self.rows.iter_mut().zip(&values).rev() {
+            let must = row.setting.of(Qty::new(row.held)?) > self.policy.max_leverage;
+            let begun = self.state.reopening.contains(row.symbol);
+            if total <= budget || !row.reopens() || must || begun {
+                continue;
+            }
+            row.change = Change::None;
+            row.margin_leverage = row.setting.of(Qty::new(row.held)?);
+            row.mode = row.setting.mode;
+            row.freedom = Freedom::ReduceOnly;
+            total = total.minus(*value)?;
+            dropped = true;
+            let text = "not reopened: the turnover cap does not allow it; its leverage stays";
+            notes.push(note(row.symbol, NoteCode::TurnoverCapped, text));
+        }
+        if total > budget && pass.trim == Decimal::ONE {
+            let reopening = self
+                .rows
+                .iter()
+                .zip(&values)
+                .filter(|(row, _)| row.reopens())
+                .try_fold(Decimal::ZERO, |sum, (_, value)| sum.plus(*value))?;
+            let fixed = required.plus(reopening)?;
+            let voluntary = total.minus(fixed)?;
+            let left = budget.minus(fixed)?.max(Decimal::ZERO);
+            let share = if voluntary > Decimal::ZERO { left.over(voluntary)? } else { Decimal::ZERO };
+            pass.trim = share.min(Decimal::ONE);
+            let text = format!("every voluntary trade is made smaller: the turnover cap is {max}");
+            notes.push(Note { symbol: None, code: NoteCode::TurnoverCapped, text });
+            dropped = true;
+        }
+        Ok(dropped)
+    }
+}
+
+/// What is held of a symbol when the acquire phase begins.
+fn acquire_base(row: &Row<'_>, size: Decimal) -> Decimal {
+    let turned =
+        !size.is_zero() && !row.held.is_zero() && size.is_sign_negative() != row.held.is_sign_negative();
+    if row.reopens() || turned {
+        Decimal::ZERO
+    } else if size.abs() > row.held.abs() {
+        row.held
+    } else {
+        size
+    }
+}
+
+/// What an order does, as far as minimums care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Addition,
+    Reduction,
+    FullClose,
+}
