@@ -1,104 +1,23 @@
-//! Worlds from scratch, and from a snapshot of any venue.
+//! Worlds from scratch.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use evenkeel_margin::MarginError;
 use evenkeel_types::{
-    AccountId, Collateral, FeeRates, IdError, Instrument, Instruments, IsolatedMargin, Leverage,
-    LeverageSetting, Lot, MarginMode, MarginModes, MarginPool, NumberError, OrderStatus, PoolId, Position,
-    PositionMode, PositionSide, PriceRule, Qty, Quote, Rate, Scope, Snapshot, SnapshotError, Symbol,
-    TierError, Tiers, TimeInForce, Timestamp, TradingStatus, Usd, VenueId,
+    AccountId, Collateral, FeeRates, Instrument, Instruments, IsolatedMargin, Leverage, LeverageSetting, Lot,
+    MarginMode, MarginModes, MarginPool, PoolId, Position, PositionMode, PositionSide, PriceRule, Qty, Quote,
+    Rate, Snapshot, Symbol, Tiers, Timestamp, TradingStatus, Usd, VenueId,
 };
 
+use crate::error::WorldError;
 use crate::faults::FaultRule;
+use crate::fork::{default_setting, raw_fork};
 use crate::profile::Profile;
-use crate::refusal::{Outcome, Refusal};
-use crate::rng::Rng;
-use crate::state::{Held, Market, Pool, Resting, State, Totals};
-use crate::time::{Due, Execution};
-use crate::truth::{Cause, Log, OrderRecord, Origin};
+use crate::time::Execution;
+use crate::truth::Cause;
 use crate::world::World;
-
-/// Slippage of a world that was not told otherwise: 2 basis points, about half the spread of a liquid contract.
-const DEFAULT_SLIPPAGE: (i64, u32) = (2, 4);
 
 /// Where the clock of a world from scratch starts: 2026-01-01T00:00:00Z.
 const DEFAULT_START: Timestamp = Timestamp(1_767_225_600_000);
-
-/// Why a world could not be made.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum WorldError {
-    /// A name that is not allowed.
-    Id(IdError),
-    /// A number that is not one, or does not fit.
-    Number(NumberError),
-    /// A tier table.
-    Tiers(TierError),
-    /// A snapshot that contradicts itself, or a description that amounts to one.
-    Snapshot(SnapshotError),
-    /// Figures that cannot be computed from it.
-    Unfit(String),
-    /// A market without a pool to draw on.
-    NoPool,
-}
-
-impl std::fmt::Display for WorldError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            WorldError::Id(_) => f.write_str("a name is not allowed"),
-            WorldError::Number(_) => f.write_str("a number does not fit"),
-            WorldError::Tiers(_) => f.write_str("the margin tiers do not fit together"),
-            WorldError::Snapshot(_) => f.write_str("the account contradicts itself"),
-            WorldError::Unfit(why) => write!(f, "the account cannot be added up: {why}"),
-            WorldError::NoPool => f.write_str("a market needs a pool; name its cash first"),
-        }
-    }
-}
-
-impl std::error::Error for WorldError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            WorldError::Id(error) => Some(error),
-            WorldError::Number(error) => Some(error),
-            WorldError::Tiers(error) => Some(error),
-            WorldError::Snapshot(error) => Some(error),
-            WorldError::Unfit(_) | WorldError::NoPool => None,
-        }
-    }
-}
-
-impl From<IdError> for WorldError {
-    fn from(error: IdError) -> Self {
-        Self::Id(error)
-    }
-}
-impl From<NumberError> for WorldError {
-    fn from(error: NumberError) -> Self {
-        Self::Number(error)
-    }
-}
-impl From<TierError> for WorldError {
-    fn from(error: TierError) -> Self {
-        Self::Tiers(error)
-    }
-}
-impl From<SnapshotError> for WorldError {
-    fn from(error: SnapshotError) -> Self {
-        Self::Snapshot(error)
-    }
-}
-impl From<MarginError> for WorldError {
-    fn from(error: MarginError) -> Self {
-        Self::Unfit(error.to_string())
-    }
-}
-impl From<Refusal> for WorldError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Unfit(refusal.message)
-    }
-}
 
 type Step = Box<dyn FnOnce(&mut Draft) -> Result<(), WorldError>>;
 
@@ -149,36 +68,6 @@ impl World {
     /// A world from scratch.
     pub fn builder(profile: Profile) -> Builder {
         Builder { profile, seed: 0, execution: None, faults: Vec::new(), steps: Vec::new() }
-    }
-
-    /// A world that continues from a snapshot of any venue: to rehearse on what is really there.
-    ///
-    /// Right afterwards [`World::peek`] gives the snapshot back, with these exceptions: pools, positions and orders
-    /// are in the order of their names (orders: of arrival), settings are read now, and liquidation prices are this
-    /// engine's own. A free margin that differs from `equity - initial margin - margin of orders` keeps its distance
-    /// from it for ever (the venue's own rules made it); below zero it shows as zero. A position without entry price
-    /// is taken as entered at the mark: its unrealised profit so far counts as cash, and it keeps showing no entry.
-    /// Symbols without a price, which nobody can trade, are dropped; missing fees and settings are the profile's
-    /// defaults. The venue's capabilities are those of the snapshot.
-    ///
-    /// # Errors
-    /// [`WorldError::Snapshot`] for a snapshot that does not validate, [`WorldError::Unfit`] for sums that do not fit.
-    pub fn fork(snapshot: &Snapshot, profile: &Profile, seed: u64) -> Result<Self, WorldError> {
-        let mut profile = profile.clone();
-        profile.capabilities = snapshot.capabilities.clone();
-        let mut world = raw_fork(snapshot, profile, seed)?;
-        for given in &snapshot.pools {
-            let free = world.state.free(&given.id)?;
-            let kept_back =
-                if given.free.is_zero() && free.is_negative() { Usd::ZERO } else { free.minus(given.free)? };
-            if let Some(pool) = world.state.pools.get_mut(&given.id) {
-                pool.kept_back = kept_back;
-                let below = |figure: Option<Usd>| figure.map(|f| given.free.minus(f)).transpose();
-                pool.below_free = [below(given.withdrawable)?, below(given.transferable)?];
-            }
-        }
-        world.sample(Cause::Start);
-        Ok(world)
     }
 }
 
@@ -416,170 +305,4 @@ impl Draft {
         self.snapshot.settings.entry(symbol.clone()).or_insert(setting);
         self.snapshot.instruments.insert(symbol, instrument);
     }
-}
-
-fn default_setting(profile: &Profile, instrument: &Instrument, now: Timestamp) -> LeverageSetting {
-    let leverage = profile.default_leverage.min(instrument.max_leverage());
-    let mode = match instrument.margin_modes {
-        modes if modes.allows(profile.default_mode) => profile.default_mode,
-        modes if modes.allows(MarginMode::Isolated) => MarginMode::Isolated,
-        _ => MarginMode::Cross,
-    };
-    LeverageSetting::both(instrument.symbol.clone(), leverage, mode, now)
-}
-
-/// Everything but the distance between the venue's free margin and ours.
-fn raw_fork(snapshot: &Snapshot, profile: Profile, seed: u64) -> Result<World, WorldError> {
-    snapshot.validate(&Scope::default())?;
-    let mut markets = BTreeMap::new();
-    let mut queue = BTreeMap::new();
-    for (symbol, instrument) in &snapshot.instruments {
-        let Some(quote) = snapshot.quotes.get(symbol) else { continue };
-        if snapshot.pool(&instrument.pool).is_none() {
-            continue;
-        }
-        let default = default_setting(&profile, instrument, snapshot.as_of);
-        let setting = snapshot.settings.get(symbol).unwrap_or(&default);
-        let interval = instrument.funding_interval.unwrap_or(profile.funding_interval);
-        let next_funding = next_multiple(snapshot.as_of, interval);
-        if next_funding > snapshot.as_of {
-            queue.insert(
-                (next_funding, u64::try_from(queue.len()).unwrap_or(0)),
-                Due::Funding(symbol.clone()),
-            );
-        }
-        let market = Market {
-            quote: *quote,
-            fees: snapshot.fees.get(symbol).copied().unwrap_or(profile.fees),
-            long: setting.long,
-            short: setting.short,
-            mode: setting.mode,
-            funding: Rate::ZERO,
-            interval,
-            next_funding,
-            depth: None,
-        };
-        markets.insert(symbol.clone(), market);
-    }
-    let mut state = State {
-        since: snapshot.as_of,
-        instruments: Arc::new(
-            snapshot
-                .instruments
-                .iter()
-                .filter(|(symbol, _)| markets.contains_key(*symbol))
-                .map(|(symbol, instrument)| (symbol.clone(), instrument.clone()))
-                .collect(),
-        ),
-        pools: BTreeMap::new(),
-        held: BTreeMap::new(),
-        markets,
-        book: BTreeMap::new(),
-        totals: Totals::ZERO,
-    };
-    for position in &snapshot.positions {
-        hold(&mut state, position)?;
-    }
-    for pool in &snapshot.pools {
-        let fresh = Pool {
-            collateral: pool.collateral.clone(),
-            cash: Usd::ZERO,
-            kept_back: Usd::ZERO,
-            below_free: [None, None],
-        };
-        state.pools.insert(pool.id.clone(), fresh);
-        // Without cash the equity is the unrealised profit.
-        let cash = pool.equity.minus(state.equity(&pool.id)?)?;
-        state.credit(&pool.id, cash)?;
-    }
-    let records = take_over_orders(&mut state, snapshot);
-    crate::time::check(&state)?;
-    let slippage = evenkeel_types::Decimal::new(DEFAULT_SLIPPAGE.0, DEFAULT_SLIPPAGE.1);
-    Ok(World {
-        venue: snapshot.venue.clone(),
-        account: snapshot.account.clone(),
-        position_mode: snapshot.position_mode,
-        profile,
-        execution: Execution::Slippage(Rate::new(slippage)?),
-        latency: std::time::Duration::ZERO,
-        now: snapshot.as_of,
-        state,
-        past: VecDeque::new(),
-        rng: Rng::new(seed),
-        rules: Vec::new(),
-        queued: u64::try_from(queue.len()).unwrap_or(0),
-        queue,
-        by_id: records.iter().enumerate().filter_map(|(index, r)| Some((r.id?, index))).collect(),
-        records,
-        fills: Vec::new(),
-        withheld: Vec::new(),
-        log: Log::new(),
-    })
-}
-
-fn hold(state: &mut State, position: &Position) -> Outcome<()> {
-    let mark = state.market(&position.symbol)?.quote.mark;
-    let paid = position.entry.unwrap_or(mark).value(position.qty)?;
-    let profit = mark.value(position.qty)?.minus(paid)?;
-    let bucket = position.isolated.map(|bucket| bucket.equity.minus(profit)).transpose()?;
-    state.held.insert(
-        (position.symbol.clone(), position.side),
-        Held { qty: position.qty, paid, entry: position.entry, bucket, max_leverage: position.max_leverage },
-    );
-    Ok(())
-}
-
-/// Open orders continue under the identities that they have.
-fn take_over_orders(state: &mut State, snapshot: &Snapshot) -> Vec<OrderRecord> {
-    let mut records = Vec::new();
-    for (index, order) in snapshot.open_orders.iter().enumerate() {
-        records.push(OrderRecord {
-            venue_order_id: order.venue_order_id.clone(),
-            id: order.id,
-            origin: if order.id.is_some() { Origin::Client } else { Origin::Foreign },
-            symbol: order.symbol.clone(),
-            side: order.side,
-            position_side: order.position_side,
-            qty: order.remaining,
-            limit: order.limit,
-            trigger: order.trigger,
-            tif: TimeInForce::Gtc,
-            reduce_only: order.reduce_only,
-            kind: order.kind,
-            received_at: snapshot.as_of,
-            visible_from: Some(snapshot.as_of),
-            status: OrderStatus::Open,
-            filled: Qty::ZERO,
-            value: Usd::ZERO,
-            fee: Usd::ZERO,
-            reason: None,
-        });
-        state.book.insert(
-            index,
-            Resting {
-                id: order.id,
-                venue_order_id: order.venue_order_id.clone(),
-                symbol: order.symbol.clone(),
-                side: order.side,
-                leg: order.position_side,
-                remaining: order.remaining,
-                limit: order.limit,
-                trigger: order.trigger,
-                reduce_only: order.reduce_only,
-                kind: order.kind,
-                tif: TimeInForce::Gtc,
-            },
-        );
-    }
-    records
-}
-
-/// The first multiple of `interval` after `now`; `now` itself for an interval below a millisecond.
-fn next_multiple(now: Timestamp, interval: std::time::Duration) -> Timestamp {
-    let step = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
-    now.0
-        .checked_rem(step)
-        .and_then(|since| step.checked_sub(since))
-        .and_then(|wait| now.0.checked_add(wait))
-        .map_or(now, Timestamp)
 }

@@ -7,14 +7,10 @@ use evenkeel_types::{
     Symbol, Usd,
 };
 
-use crate::refusal::{Outcome, Refusal};
+use crate::refusal::{Outcome, refused};
 use crate::state::{Held, Leg, State};
 use crate::truth::Cause;
 use crate::world::{World, Write};
-
-fn refused<T>(kind: ErrorKind, why: impl Into<String>) -> Outcome<T> {
-    Err(Refusal::new(kind, why))
-}
 
 impl World {
     /// Sets the leverage of both sides. See [`Trade::set_leverage`](evenkeel_exchange::Trade::set_leverage).

@@ -12,13 +12,17 @@
 )]
 
 mod builder;
+mod error;
 mod faults;
+mod fork;
 mod leverage;
+mod matching;
 mod orders;
 mod profile;
 pub mod profiles;
 mod read;
 mod refusal;
+mod resting;
 mod rng;
 mod settle;
 mod state;
@@ -27,7 +31,8 @@ mod truth;
 mod venue;
 mod world;
 
-pub use builder::{Builder, WorldError};
+pub use builder::Builder;
+pub use error::WorldError;
 pub use faults::{Fault, FaultRule, Lag, StaleTime};
 pub use orders::Conditional;
 pub use profile::{Profile, UnfilledIoc};

@@ -14,6 +14,11 @@ pub(crate) struct Refusal {
 /// What the exchange's own functions answer.
 pub(crate) type Outcome<T> = Result<T, Refusal>;
 
+/// A refusal as an outcome.
+pub(crate) fn refused<T>(kind: ErrorKind, why: impl Into<String>) -> Outcome<T> {
+    Err(Refusal::new(kind, why))
+}
+
 impl Refusal {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }

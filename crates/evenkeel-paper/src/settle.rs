@@ -1,11 +1,9 @@
 //! What the venue does by itself: liquidations, and margin that shows late.
 
-use evenkeel_types::{
-    OrderKind, OrderStatus, PoolId, PositionSide, Rate, Side, Symbol, TimeInForce, Timestamp, Usd,
-};
+use evenkeel_types::{PoolId, Qty, Rate, Side, Symbol, Timestamp, Usd};
 
 use crate::faults::Lag;
-use crate::orders::Executed;
+use crate::matching::Executed;
 use crate::refusal::Outcome;
 use crate::state::{Leg, State};
 use crate::truth::{Cause, OrderRecord, Origin};
@@ -149,34 +147,13 @@ impl World {
         Ok(executed)
     }
 
-    fn record_liquidation(
-        &mut self,
-        leg: &(Symbol, PositionSide),
-        side: Side,
-        qty: evenkeel_types::Qty,
-    ) -> usize {
-        let venue_order_id = self.next_order_id();
-        self.records.push(OrderRecord {
-            venue_order_id,
-            id: None,
-            origin: Origin::Liquidation,
-            symbol: leg.0.clone(),
-            side,
-            position_side: leg.1,
+    fn record_liquidation(&mut self, leg: &Leg, side: Side, qty: Qty) -> usize {
+        let record = OrderRecord {
             qty: Some(qty),
-            limit: None,
-            trigger: None,
-            tif: TimeInForce::Ioc,
             reduce_only: true,
-            kind: OrderKind::Limit,
-            received_at: self.now,
-            visible_from: None,
-            status: OrderStatus::Open,
-            filled: evenkeel_types::Qty::ZERO,
-            value: Usd::ZERO,
-            fee: Usd::ZERO,
             reason: Some("liquidation".into()),
-        });
-        self.records.len().saturating_sub(1)
+            ..self.blank(Origin::Liquidation, leg.clone(), side)
+        };
+        self.record(record)
     }
 }

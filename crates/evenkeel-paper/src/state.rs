@@ -14,6 +14,7 @@ use evenkeel_types::{
 };
 
 use crate::refusal::{Outcome, Refusal};
+use crate::truth::OrderRecord;
 
 /// A symbol's position, or one leg of it.
 pub(crate) type Leg = (Symbol, PositionSide);
@@ -93,6 +94,23 @@ pub(crate) struct Resting {
 }
 
 impl Resting {
+    /// The open part of an order.
+    pub(crate) fn of(record: &OrderRecord, remaining: Option<Qty>) -> Self {
+        Self {
+            id: record.id,
+            venue_order_id: record.venue_order_id.clone(),
+            symbol: record.symbol.clone(),
+            side: record.side,
+            leg: record.position_side,
+            remaining,
+            limit: record.limit,
+            trigger: record.trigger,
+            reduce_only: record.reduce_only,
+            kind: record.kind,
+            tif: record.tif,
+        }
+    }
+
     fn adds(&self) -> bool {
         let closes_leg = closing_side(self.leg) == Some(self.side);
         self.kind == OrderKind::Limit && !self.reduce_only && !closes_leg

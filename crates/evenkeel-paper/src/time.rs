@@ -208,12 +208,19 @@ impl World {
             }
             Event::ForeignTrade { symbol, qty } => self.foreign_trade(&symbol, qty).is_ok(),
             Event::ForeignLeverage { symbol, leverage } => {
-                self.change_leverage(&symbol, None, leverage).is_ok()
+                self.as_foreign(|world| world.change_leverage(&symbol, None, leverage))
             }
-            Event::ForeignMode { symbol, mode } => self.change_mode(&symbol, mode).is_ok(),
+            Event::ForeignMode { symbol, mode } => self.as_foreign(|world| world.change_mode(&symbol, mode)),
             Event::Deposit { pool, amount } => self.add_funds(&pool, amount).is_ok(),
         };
         self.note(format_args!("happens {text}: {}", if done { "done" } else { "impossible" }));
+    }
+
+    fn as_foreign(&mut self, act: impl FnOnce(&mut Self) -> Outcome<()>) -> bool {
+        self.foreign = true;
+        let done = act(self).is_ok();
+        self.foreign = false;
+        done
     }
 
     fn moved_mark(&self, symbol: &Symbol, by: Rate) -> Outcome<Price> {

@@ -10,7 +10,7 @@ use evenkeel_types::{
     OrderIntent, OrderState, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
 };
 
-use crate::builder::WorldError;
+use crate::error::WorldError;
 use crate::profile::Profile;
 use crate::truth::Truth;
 use crate::world::World;

@@ -44,10 +44,14 @@ pub struct World {
     pub(crate) queue: BTreeMap<(Timestamp, u64), Due>,
     pub(crate) queued: u64,
     pub(crate) records: Vec<OrderRecord>,
+    /// Added to the count of records in identities: a fork may have brought identities of our form along.
+    pub(crate) first_order: usize,
     pub(crate) by_id: BTreeMap<ClientOrderId, usize>,
     pub(crate) fills: Vec<Fill>,
     pub(crate) withheld: Vec<Withheld>,
     pub(crate) log: Log,
+    /// Whether what is being done is somebody else's doing.
+    pub(crate) foreign: bool,
 }
 
 /// A write, as it can be delayed.
@@ -192,7 +196,7 @@ impl World {
         let before = std::mem::replace(&mut self.state, next);
         self.past.push_front(before);
         self.past.truncate(MAX_PAST);
-        self.sample(cause);
+        self.sample(if self.foreign { Cause::Foreign } else { cause });
     }
 
     pub(crate) fn sample(&mut self, cause: Cause) {

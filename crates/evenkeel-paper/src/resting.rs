@@ -1,0 +1,116 @@
+//! Orders that wait, and what prices do to them.
+
+use evenkeel_types::{OrderKind, OrderStatus, Side, TimeInForce};
+
+use crate::faults::Tweak;
+use crate::matching::Attempt;
+use crate::state::{Leg, Resting};
+use crate::world::World;
+
+impl World {
+    /// After prices moved: resting orders that are crossed trade, conditional ones that are reached become active, and
+    /// what then has too little margin is liquidated. Each order gets one chance per price.
+    pub(crate) fn after_prices(&mut self) {
+        let waiting: Vec<usize> = self.state.book.keys().copied().collect();
+        for index in waiting {
+            let Some(order) = self.state.book.get(&index).cloned() else { continue };
+            if order.kind == OrderKind::Limit {
+                self.cross(index, &order);
+            } else if self.is_reached(&order) {
+                self.activate(index, &order);
+            }
+        }
+        self.liquidate();
+    }
+
+    fn cross(&mut self, index: usize, order: &Resting) {
+        let leg = (order.symbol.clone(), order.leg);
+        let Some(mut qty) = order.remaining else { return };
+        if self.reduces(&leg, order.side, order.reduce_only) {
+            let held = self.state.qty(&leg);
+            if Side::closing(held) != Some(order.side) {
+                return self.end(index, OrderStatus::Cancelled, "there is nothing to reduce");
+            }
+            qty = qty.min(held.abs());
+        }
+        let attempt = Attempt {
+            record: index,
+            leg,
+            side: order.side,
+            qty,
+            limit: order.limit,
+            tif: order.tif,
+            tweak: Tweak::default(),
+            maker: true,
+        };
+        match self.price_for(&attempt) {
+            Ok(Some(_)) => {}
+            _ => return,
+        }
+        if let Err(refusal) = self.attempt(&attempt) {
+            self.end(index, OrderStatus::Cancelled, &refusal.message);
+        }
+    }
+
+    fn is_reached(&self, order: &Resting) -> bool {
+        let (Some(trigger), Ok(market)) = (order.trigger, self.state.market(&order.symbol)) else {
+            return false;
+        };
+        let mark = market.quote.mark;
+        match (order.kind, order.side) {
+            (OrderKind::StopLoss | OrderKind::TrailingStop, Side::Sell)
+            | (OrderKind::TakeProfit, Side::Buy) => mark <= trigger,
+            (OrderKind::StopLoss | OrderKind::TrailingStop, Side::Buy)
+            | (OrderKind::TakeProfit, Side::Sell) => mark >= trigger,
+            _ => false,
+        }
+    }
+
+    fn activate(&mut self, index: usize, order: &Resting) {
+        let leg = (order.symbol.clone(), order.leg);
+        let held = self.state.qty(&leg).abs();
+        let asked = order.remaining.unwrap_or(held);
+        let qty = if self.reduces(&leg, order.side, order.reduce_only) {
+            if Side::closing(self.state.qty(&leg)) != Some(order.side) {
+                return self.end(index, OrderStatus::Cancelled, "there is nothing to reduce");
+            }
+            asked.min(held)
+        } else {
+            asked
+        };
+        let tif = if order.limit.is_some() { TimeInForce::Gtc } else { TimeInForce::Ioc };
+        let attempt = Attempt {
+            record: index,
+            leg,
+            side: order.side,
+            qty,
+            limit: order.limit,
+            tif,
+            tweak: Tweak::default(),
+            maker: false,
+        };
+        if let Err(refusal) = self.attempt(&attempt) {
+            self.end(index, OrderStatus::Cancelled, &refusal.message);
+        }
+    }
+
+    /// Orders that cover a position go with it.
+    pub(crate) fn drop_orphans(&mut self, leg: &Leg) {
+        if !self.state.qty(leg).is_zero() {
+            return;
+        }
+        let orphans: Vec<usize> = self
+            .state
+            .book
+            .iter()
+            .filter(|(_, order)| order.symbol == leg.0 && order.leg == leg.1)
+            .filter(|(_, order)| {
+                order.reduce_only && (order.remaining.is_none() || order.kind == OrderKind::Limit)
+            })
+            .map(|(index, _)| *index)
+            .collect();
+        for index in orphans {
+            self.end(index, OrderStatus::Cancelled, "the position is gone");
+        }
+    }
+}
