@@ -15,6 +15,7 @@
 extern crate alloc;
 
 mod account;
+mod account_liquidation;
 mod error;
 mod exposure;
 mod figures;

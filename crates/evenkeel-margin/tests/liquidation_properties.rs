@@ -213,6 +213,39 @@ proptest! {
         prop_assert!(price_at_margin_ratio(size, cash, &rules, Decimal::ZERO).is_err());
     }
 
+    /// At the bankruptcy price equity is zero, and a position with maintenance to keep is liquidated before it.
+    #[test]
+    fn bankruptcy_lies_behind_liquidation(table in tables(), size in sizes(), cents in cents()) {
+        let tiers = table.tiers();
+        let rules = MarginRules::new(&tiers, basis_points(table.fee));
+        let (size, cash) = (thousandths(size), hundredths(cents));
+        let bankruptcy = evenkeel_margin::bankruptcy_price(size, cash).unwrap();
+        prop_assert_eq!(bankruptcy.is_some(), !cash.is_zero() && cash.is_negative() != size.is_negative());
+        let Some(bankruptcy) = bankruptcy else { return Ok(()) };
+        let left = cash.get() + size.get() * bankruptcy.get();
+        prop_assert!(left.abs() <= cash.get().abs() * Decimal::new(1, 20));
+        let liquidation = liquidation_price(size, cash, &rules).unwrap().unwrap();
+        let before = if size.is_negative() { liquidation < bankruptcy } else { liquidation > bankruptcy };
+        prop_assert!(before, "{liquidation} {bankruptcy}");
+    }
+
+    /// Just below the largest notional at a leverage that leverage is allowed, at it no longer.
+    #[test]
+    fn notional_and_leverage_limits_agree(table in tables(), lever in 1u32..=101) {
+        let tiers = table.tiers();
+        let rules = MarginRules::new(&tiers, Rate::ZERO);
+        let lever = Leverage::new(lever).unwrap();
+        match evenkeel_margin::max_notional(lever, &rules) {
+            None => prop_assert!(rules.tiers().iter().all(|tier| tier.max_leverage >= lever)),
+            Some(most) => {
+                prop_assert_eq!(Some(most), tiers.max_notional(lever));
+                prop_assert!(evenkeel_margin::max_leverage(most, &rules).unwrap() < lever);
+                let less = most.minus(Usd::new(Decimal::new(1, 2)).unwrap()).unwrap();
+                prop_assert!(most.is_zero() || evenkeel_margin::max_leverage(less, &rules).unwrap() >= lever);
+            }
+        }
+    }
+
     #[test]
     fn distance_round_trips(mark in 1i64..i64::MAX, thousandths in -999i64..100_000) {
         let mark = Price::new(Decimal::new(mark, 8)).unwrap();
