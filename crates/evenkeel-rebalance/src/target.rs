@@ -218,8 +218,14 @@ impl Target {
         let mut sum = Decimal::ZERO;
         for (name, fraction) in weights {
             let name = name.as_ref().trim();
+            // A single weight may miss 1 by the tolerance too; normalising then makes it 1.
+            let within = |fraction: Decimal| {
+                let most = Decimal::ONE.plus(WEIGHT_TOLERANCE)?;
+                let whole = fraction.abs() > Decimal::ONE && fraction.abs() <= most;
+                Weight::new(if whole { fraction.trunc() } else { fraction })
+            };
             let weight = fraction
-                .and_then(Weight::new)
+                .and_then(within)
                 .map_err(|source| TargetError::Weight { symbol: name.to_string(), source })?;
             let symbol = Symbol::new(name)?;
             sum = sum.plus(weight.get().abs())?;
