@@ -248,6 +248,7 @@ impl<'a, I: Iterator<Item = (Decimal, MarginRules<'a>)> + Clone> Together<I> {
     pub(crate) fn range(&self) -> Result<Option<Ends>, MarginError> {
         let Some(lower) = self.lower()? else { return Ok(None) };
         let Some(upper) = self.upper()? else { return Ok(None) };
+        // Without jumps and rounding, ends that cross were found to be nowhere above.
         let empty = matches!((lower, upper), (Some(lower), Some(upper)) if lower >= upper);
         Ok(if empty { None } else { Some((lower, upper)) })
     }

@@ -52,11 +52,16 @@ struct Parts {
     positions: Vec<(i64, i64, u32, i64, bool)>,
 }
 
+/// From nothing at all, which is too little for anything, to plenty.
+fn equity() -> impl Strategy<Value = i64> {
+    prop_oneof![-100i64..10_000, 0i64..10_000_000]
+}
+
 fn parts() -> impl Strategy<Value = Parts> {
     let size = prop_oneof![1i64..50_000, -50_000i64..-1];
-    let bucket = prop_oneof![Just(0i64), 6i64..200];
+    let bucket = prop_oneof![Just(0i64), 1i64..12, 6i64..200];
     let position = (size, 1i64..200_000, 1u32..40, bucket, any::<bool>());
-    ([0i64..10_000_000, 0i64..10_000_000], prop::collection::vec(position, 1..8))
+    ([equity(), equity()], prop::collection::vec(position, 1..8))
         .prop_map(|(pools, positions)| Parts { pools, positions })
 }
 
@@ -142,7 +147,12 @@ proptest! {
         let account = parts.account(&tiers);
         let moves = account.uniform_moves().unwrap();
         let near = Decimal::new(999_999, 6);
+        let due = moves.0.iter().any(|one| surplus(&account, &one.bucket) <= Decimal::ZERO);
+        prop_assert_eq!(account.exposure().unwrap().is_liquidatable(), due);
         for one in &moves.0 {
+            if surplus(&account, &one.bucket) <= Decimal::ZERO {
+                prop_assert_eq!((one.down, one.up), (Some(Decimal::ZERO), Some(Decimal::ZERO)));
+            }
             for by in [one.down, one.up].into_iter().flatten() {
                 if by.is_zero() {
                     prop_assert!(surplus(&account, &one.bucket) <= Decimal::ZERO);
@@ -310,6 +320,9 @@ fn isolated_buckets_step_by_step() {
     assert_eq!(opened.pools()[0].equity, usd("800"), "1000 / 5 moved");
     assert_eq!(bucket(only(&opened, "SOL")), usd("200"));
     assert_eq!(only(&opened, "SOL").entry, Some(price("100")));
+
+    let added = opened.apply_trades([&trade("SOL", "30", "104")]).unwrap();
+    assert_eq!(only(&added, "SOL").entry, Some(price("103")), "averaged by size");
 
     // Bought above the mark: the bucket holds N / L at the price paid, less what the mark says it is worth.
     let dear = start.apply_trades([&trade("SOL", "10", "101")]).unwrap();

@@ -59,6 +59,25 @@ proptest! {
         }
     }
 
+    /// The same where the root lies exactly at a tier's floor, or a hundredth beside it.
+    #[test]
+    fn floors_are_no_gaps(table in tables(), long: bool, near in 0usize..6, offset in -1i128..=1) {
+        let tiers = table.tiers();
+        let rules = MarginRules::new(&tiers, basis_points(table.fee));
+        let near = near % table.floors.len();
+        // Whole units, so that the cash that runs out at the floor has two decimals.
+        let side = if long { 1 } else { -1 };
+        let units = table.floors[near] * (table.rates[near] + table.fee - side * 10_000) - table.deduction(near);
+        let cents = units.div_euclid(100) + offset;
+        let got = liquidation_price(thousandths(side * 1000), hundredths(cents), &rules).unwrap();
+        let fits = consistent_roots(side * 1000, cents, &table);
+        prop_assert!(fits.len() <= 1);
+        match (got, fits.first()) {
+            (Some(got), Some(exact)) => prop_assert!(same(got.get(), exact.decimal()), "{got} {exact:?}"),
+            (got, exact) => prop_assert!(got.is_none() && exact.is_none(), "{got:?} {exact:?}"),
+        }
+    }
+
     /// At the price equity meets maintenance; a little to the bad side it is below, to the good side above.
     #[test]
     fn it_zeroes_equity_less_maintenance(table in tables(), size in sizes(), cents in cents()) {
@@ -79,7 +98,8 @@ proptest! {
     /// With deductions rounded as venues print them, nothing on the way to the price is below maintenance.
     #[test]
     fn rounded_deductions_give_the_price_that_is_reached_first(
-        table in tables(), size in sizes(), cents in cents(), off in prop::collection::vec(-45i64..=45, 6),
+        table in tables(), size in sizes(), near in 0usize..6, offset in -120i64..=120,
+        off in prop::collection::vec(-45i64..=45, 6),
     ) {
         let continuous = table.tiers();
         // Each tier's deduction is off by up to 0.45, so that neighbours differ by less than one unit.
@@ -89,10 +109,24 @@ proptest! {
         };
         let tiers = table.tiers_with(rounded);
         let rules = MarginRules::new(&tiers, basis_points(table.fee));
-        let (size, cash) = (thousandths(size), hundredths(cents));
-        let Some(at) = liquidation_price(size, cash, &rules).unwrap() else { return Ok(()) };
+        let size = thousandths(size);
+        // Cash that runs out within a unit of some tier's floor: where the rounding matters.
+        let floor = tiers.as_slice()[near % tiers.as_slice().len()].notional_floor;
+        let need = maintenance_margin(floor, &rules).unwrap();
+        let equity = if size.is_negative() { floor } else { floor.negated() };
+        let cash = equity.plus(need).unwrap().plus(Usd::new(Decimal::new(offset, 2)).unwrap()).unwrap();
         let tiny = Decimal::new(1, 12);
-        prop_assert!(surplus(size, cash, &rules, at) <= Decimal::ONE + tiny);
+        let Some(at) = liquidation_price(size, cash, &rules).unwrap() else {
+            prop_assert!(size.is_positive() == (cash.get() >= -tiny) || floor.is_zero());
+            return Ok(());
+        };
+        // Margin is short at the price or right beside it (a jump can lie there), and not before it is reached.
+        let step = Decimal::new(if size.is_negative() { 1 } else { -1 }, 12);
+        let slack = tiny * (Decimal::ONE + floor.get()) * Decimal::TEN;
+        let [before, here, beyond] = [-step, Decimal::ZERO, step]
+            .map(|step| surplus(size, cash, &rules, price_at_distance(at, step).unwrap()));
+        prop_assert!(before.min(here).min(beyond) <= slack, "{before} {here} {beyond}");
+        prop_assert!(before >= -slack, "{before}");
         for tier in tiers.as_slice() {
             for nudge in [Decimal::ZERO, Decimal::new(-1, 9)] {
                 let at_floor = tier.notional_floor.get() / size.get().abs();
@@ -100,7 +134,7 @@ proptest! {
                 let on_the_way = if size.is_negative() { other < at } else { other > at };
                 if on_the_way {
                     let surplus = surplus(size, cash, &rules, other);
-                    prop_assert!(surplus > -tiny, "{other} before {at}: {surplus}");
+                    prop_assert!(surplus > -slack, "{other} before {at}: {surplus}");
                 }
             }
         }
@@ -311,6 +345,22 @@ fn decimals() -> impl Strategy<Value = Decimal> {
             .prop_map(|(lo, mid, hi, negative, scale)| Decimal::from_parts(lo, mid, hi, negative, scale)),
         3 => (any::<i32>(), 0u32..=28).prop_map(|(n, scale)| Decimal::new(i64::from(n), scale)),
     ]
+}
+
+/// Margin added by hand in the mark-based form: divided by one less (long) or more (short) the fee.
+#[test]
+fn extra_margin_in_the_mark_based_form() {
+    for (size, expected) in [("1", "8944.623014974774"), ("-1", "11044.676716318507")] {
+        let position = AtEntry {
+            qty: qty(size),
+            entry: price("10000"),
+            leverage: leverage("10"),
+            tier: tier("0", "100", "0.005", "0"),
+            extra: usd("100"),
+        };
+        let got = position.mark_based_liquidation(rate("0.001")).unwrap().unwrap();
+        close_to(size, got.get(), d(expected), d("0.000000001"));
+    }
 }
 
 /// Cases with a story.
