@@ -22,7 +22,6 @@ pub(super) struct Facts<'a> {
     pub(super) policy: &'a Policy,
     pub(super) state: &'a RunState,
     pub(super) account_value: Usd,
-    pub(super) gross: Usd,
     pub(super) rows: BTreeMap<&'a Symbol, Row<'a>>,
     /// Value of counted resting orders on symbols that the snapshot knows nothing else about.
     pub(super) stray: Usd,
@@ -81,16 +80,7 @@ impl<'a> Facts<'a> {
                 }
             }
         }
-        Ok(Self {
-            snapshot,
-            target,
-            policy,
-            state,
-            account_value: snapshot.account_value()?,
-            gross: snapshot.gross()?,
-            rows,
-            stray,
-        })
+        Ok(Self { snapshot, target, policy, state, account_value: snapshot.account_value()?, rows, stray })
     }
 }
 

@@ -1,0 +1,1 @@
+//! Good plans pass, and each mutation of one breaks its rule.

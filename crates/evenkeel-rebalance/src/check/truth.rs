@@ -1,0 +1,328 @@
+//! Whether the plan leads where the target says, and whether the figures beside it are true.
+
+use alloc::format;
+
+use evenkeel_types::{Decimal, Exact, MarginMode, NumberError, Qty, Usd};
+
+use crate::plan::{AccountView, Action, Plan, Step, Work};
+
+use super::facts::{Facts, ROUNDING, Row, World, order_costs};
+use super::finding::{Log, Rule};
+
+/// Every traded symbol ends no farther from its target than it began, and not beyond it.
+pub(super) fn target(
+    facts: &Facts<'_>,
+    world: &World<'_>,
+    plan: &Plan,
+    log: &mut Log,
+) -> Result<(), NumberError> {
+    let scale = plan.cap.scale;
+    for (symbol, row) in &facts.rows {
+        let end = world.qty(symbol);
+        let steps = || plan.steps().filter(|step| step.symbol == **symbol);
+        if row.target.is_none() || !steps().any(|step| matches!(step.work, Work::Order { .. })) {
+            continue;
+        }
+        let adds = steps().any(|step| matches!(step.action, Action::Open | Action::Increase));
+        if let Some(text) = misses(facts, row, end, scale, adds)? {
+            log.symbol(Rule::TargetTruth, symbol, text);
+        }
+    }
+    net(facts, world, log)
+}
+
+/// Between the scaled target, cut off by its own limits, and the target itself is where a symbol should be.
+fn misses(
+    facts: &Facts<'_>,
+    row: &Row<'_>,
+    end: Qty,
+    scale: Decimal,
+    adds: bool,
+) -> Result<Option<alloc::string::String>, NumberError> {
+    let wanted = row.wanted();
+    let along = |value: Usd| if wanted.is_negative() { value.negated() } else { value };
+    let (was, is) = (along(row.mark.value(row.start)?), along(row.mark.value(end)?));
+    let outer = wanted.abs();
+    let scaled = outer.times(scale)?;
+    let inner = cut_off(facts, row, scaled);
+    let lot = row.lot()?;
+    let distance =
+        |value: Usd| Ok::<_, NumberError>(inner.minus(value)?.max(value.minus(outer)?).max(Usd::ZERO));
+    if adds && is > inner.plus(lot)? && is > was.max(Usd::ZERO) {
+        return Ok(Some(format!("ends at {is}, its scaled target is {scaled:.4}")));
+    }
+    // What a required reduction may overshoot by: the smallest order that the venue takes.
+    let smallest = row.instrument.min_notional.unwrap_or(Usd::ZERO);
+    let smallest = match row.instrument.min_qty {
+        Some(qty) => smallest.max(row.mark.value(qty)?),
+        None => smallest,
+    };
+    // The smallest order is worth its minimum at the limit, so a little more at the mark.
+    let smallest = smallest.max(facts.policy.min_trade).over_rest(facts.policy.slippage.get())?;
+    let near = inner.minus(is)?.abs() <= smallest.plus(lot)?.plus(lot)?;
+    if distance(is)? > distance(was)?.plus(lot)? && !near {
+        return Ok(Some(format!(
+            "ends at {is}, from {was}, its target is {outer} and {inner:.4} after scale and limits"
+        )));
+    }
+    if is < was && is < inner && !near {
+        return Ok(Some(format!("is reduced to {is}, below its scaled target {inner:.4}")));
+    }
+    Ok(None)
+}
+
+fn cut_off(facts: &Facts<'_>, row: &Row<'_>, scaled: Usd) -> Usd {
+    let leverage = row.target.map_or(facts.target.leverage, |target| target.leverage);
+    let forbidding = row.instrument.tiers.as_slice().iter().find(|tier| tier.max_leverage < leverage);
+    [
+        facts.policy.max_position(row.symbol),
+        forbidding.map(|tier| tier.notional_floor),
+        row.instrument.tiers.cap(),
+    ]
+    .into_iter()
+    .flatten()
+    .fold(scaled, Usd::min)
+}
+
+trait OverRest: Sized {
+    fn over_rest(self, part: Decimal) -> Result<Self, NumberError>;
+}
+
+impl OverRest for Usd {
+    /// What is `self` once `part` of it is taken off.
+    fn over_rest(self, part: Decimal) -> Result<Self, NumberError> {
+        Usd::new(self.get().over(Decimal::ONE.minus(part)?)?)
+    }
+}
+
+/// Net exposure: what is added may not carry it over its limit. Reducing one leg of a hedge may.
+fn net(facts: &Facts<'_>, world: &World<'_>, log: &mut Log) -> Result<(), NumberError> {
+    let Some(max) = facts.policy.max_net else { return Ok(()) };
+    let net = world.net(facts)?;
+    if net.abs() <= max {
+        return Ok(());
+    }
+    let along = |value: Usd| if net.is_negative() { value.negated() } else { value };
+    for (symbol, row) in &facts.rows {
+        let was = along(row.mark.value(row.start)?).max(Usd::ZERO);
+        if along(row.mark.value(world.qty(symbol))?) > was {
+            log.symbol(Rule::AccountCap, symbol, format!("adds to a net of {net}, max_net is {max}"));
+        }
+    }
+    Ok(())
+}
+
+/// Costs are sums over the steps.
+pub(super) fn costs(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(), NumberError> {
+    let (mut trades, mut turnover, mut fees, mut slippage) = (0_u32, Usd::ZERO, Usd::ZERO, Usd::ZERO);
+    let (mut adding, mut realized) = (Usd::ZERO, Some(Usd::ZERO));
+    for step in plan.steps() {
+        turnover = turnover.plus(step.value)?;
+        let (Work::Order { qty, limit, .. }, Some(row)) = (&step.work, facts.rows.get(&step.symbol)) else {
+            continue;
+        };
+        trades = trades.saturating_add(1);
+        let (fee, slip) = order_costs(row, *qty, *limit)?;
+        fees = fees.plus(fee)?;
+        slippage = slippage.plus(slip)?;
+        if matches!(step.action, Action::Open | Action::Increase) {
+            adding = adding.plus(step.value)?;
+        } else {
+            realized = realized_by(row, step)?.zip(realized).map(|(a, b)| a.plus(b)).transpose()?;
+        }
+    }
+    let stated = &plan.costs;
+    for (what, stated, found) in [
+        ("turnover", stated.turnover, turnover),
+        ("fees", stated.fees, fees),
+        ("slippage", stated.slippage, slippage),
+    ] {
+        if stated != found {
+            log.plan(Rule::Costs, format!("states {what} of {stated}, the steps make {found}"));
+        }
+    }
+    if stated.trades != trades {
+        log.plan(Rule::Costs, format!("states {} trades, there are {trades}", stated.trades));
+    }
+    if stated.realized_pnl != realized {
+        log.plan(
+            Rule::Costs,
+            format!("states a realised profit of {:?}, it is {realized:?}", stated.realized_pnl),
+        );
+    }
+    let spent = facts.state.turnover;
+    if let Some(max) = facts.policy.max_turnover {
+        // What a limit requires is never suppressed, and adding is never required.
+        if adding.is_positive() && spent.plus(adding)? > max {
+            log.plan(Rule::Turnover, format!("adds {adding} after {spent}, max_turnover is {max}"));
+        }
+    }
+    if let Some(envelope) = &facts.state.envelope {
+        let total = spent.plus(turnover)?;
+        if turnover.is_positive() && total > envelope.turnover {
+            let approved = envelope.turnover;
+            log.plan(Rule::OutsideEnvelope, format!("would trade {total} in all, approved was {approved}"));
+        }
+        for step in plan.steps().filter(|step| step.action != Action::CancelOrder) {
+            if !envelope.symbols.contains_key(&step.symbol) {
+                log.step(Rule::OutsideEnvelope, step, "was not approved".into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn realized_by(row: &Row<'_>, step: &Step) -> Result<Option<Usd>, NumberError> {
+    let Some(entry) = row.position.and_then(|position| position.entry) else { return Ok(None) };
+    let move_since = row.mark.get().minus(entry.get())?;
+    // A sale realises what it sells: the opposite of the order's sign is the closed part of the position.
+    let closed = step.signed_qty().negated();
+    Ok(Some(Usd::new(closed.get().times(move_since)?)?))
+}
+
+/// The scale factor and the figures of the cap.
+pub(super) fn cap(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(), NumberError> {
+    let cap = &plan.cap;
+    let mut refuse = |text| log.plan(Rule::Scale, text);
+    let ceiling = facts.state.scale_ceiling;
+    if cap.scale > ceiling || cap.scale < Decimal::ZERO || cap.scale > Decimal::ONE {
+        refuse(format!("a scale of {}, allowed is up to {ceiling}", cap.scale));
+    }
+    if cap.account_value != facts.account_value {
+        refuse(format!("an account value of {}, it is {}", cap.account_value, facts.account_value));
+    }
+    let (mut wanted, mut need) = (Usd::ZERO, Usd::ZERO);
+    let mut is_uniform = true;
+    for row in facts.rows.values() {
+        let notional = match row.target {
+            Some(target) => target.notional.abs(),
+            None => row.mark.value(row.start.abs())?,
+        };
+        wanted = wanted.plus(notional)?;
+        need = need.plus(row.leverage.margin(notional)?)?;
+        is_uniform &= row.leverage == facts.target.leverage || notional.is_zero();
+    }
+    if cap.wanted != wanted {
+        refuse(format!("a wanted gross of {}, it is {wanted}", cap.wanted));
+    }
+    let max = if is_uniform || need.is_zero() {
+        facts.account_value.times(facts.target.leverage.get())?
+    } else {
+        wanted.times(facts.account_value.get().over(need.get())?)?
+    };
+    if !is_near(cap.max_gross.get(), max.get())? {
+        refuse(format!("a largest gross of {}, it is {max}", cap.max_gross));
+    }
+    let venue = if wanted.is_zero() { Decimal::ONE } else { max.get().over(wanted.get())?.min(Decimal::ONE) };
+    if !is_near(cap.venue_scale, venue)? {
+        refuse(format!("a venue's scale of {}, it is {venue}", cap.venue_scale));
+    }
+    if cap.scale > venue.plus(ROUNDING)? {
+        refuse(format!("a scale of {} above the venue's own {venue}", cap.scale));
+    }
+    if cap.max_gross_after_costs > cap.max_gross {
+        refuse(format!("more gross after costs than before: {}", cap.max_gross_after_costs));
+    }
+    Ok(())
+}
+
+/// Equal but for the rounding of divisions.
+fn is_near(a: Decimal, b: Decimal) -> Result<bool, NumberError> {
+    let room = ROUNDING.times(a.abs().max(b.abs()).max(Decimal::ONE))?;
+    Ok(a.minus(b)?.abs() <= room)
+}
+
+/// The account as it is shown before and after.
+pub(super) fn views(
+    facts: &Facts<'_>,
+    world: &World<'_>,
+    plan: &Plan,
+    log: &mut Log,
+) -> Result<(), NumberError> {
+    let start = |row: &Row<'_>| row.start;
+    view(facts, ("before", &plan.before), facts.account_value, start, log)?;
+    let after = facts.account_value.minus(world.costs)?;
+    view(facts, ("after", &plan.after), after, |row| world.qty(row.symbol), log)?;
+    for shown in &plan.after.positions {
+        if let Some(live) = world.live.get(&shown.symbol) {
+            if shown.leverage != live.setting() || shown.margin_mode != live.mode {
+                log.symbol(
+                    Rule::View,
+                    &shown.symbol,
+                    format!("is shown {}x {} after", shown.leverage, shown.margin_mode),
+                );
+            }
+        }
+    }
+    let mut used = Usd::ZERO;
+    for position in &facts.snapshot.positions {
+        if let Some(row) = facts.rows.get(&position.symbol) {
+            used = used.plus(match position.isolated {
+                Some(bucket) if position.mode == MarginMode::Isolated => bucket.equity,
+                _ => position.leverage.margin(row.mark.value(position.qty)?)?,
+            })?;
+        }
+        if let Some(shown) = plan.before.positions.iter().find(|shown| shown.symbol == position.symbol) {
+            if shown.leverage != position.leverage || shown.margin_mode != position.mode {
+                log.symbol(
+                    Rule::View,
+                    &shown.symbol,
+                    format!("is shown {}x {} before", shown.leverage, shown.margin_mode),
+                );
+            }
+        }
+    }
+    if !is_near(plan.before.margin_used.get(), used.get())? {
+        log.plan(Rule::View, format!("before: margin used {}, it is {used}", plan.before.margin_used));
+    }
+    Ok(())
+}
+
+fn view(
+    facts: &Facts<'_>,
+    (when, view): (&str, &AccountView),
+    account_value: Usd,
+    size: impl Fn(&Row<'_>) -> Qty,
+    log: &mut Log,
+) -> Result<(), NumberError> {
+    let mut gross = Usd::ZERO;
+    let mut held = 0_usize;
+    for row in facts.rows.values() {
+        gross = gross.plus(row.mark.value(size(row).abs())?)?;
+        held = held.saturating_add(usize::from(!size(row).is_zero()));
+    }
+    if view.account_value != account_value {
+        log.plan(Rule::View, format!("{when}: account value {}, it is {account_value}", view.account_value));
+    }
+    if view.gross != gross {
+        log.plan(Rule::View, format!("{when}: gross {}, it is {gross}", view.gross));
+    }
+    if view.positions.len() != held {
+        log.plan(Rule::View, format!("{when}: {} positions, there are {held}", view.positions.len()));
+    }
+    for shown in &view.positions {
+        let Some(row) = facts.rows.get(&shown.symbol).filter(|row| !size(row).is_zero()) else {
+            log.symbol(Rule::View, &shown.symbol, format!("{when}: is shown and not held"));
+            continue;
+        };
+        let value = row.mark.value(size(row))?;
+        let share = value.get().over(gross.get())?;
+        let distance = match shown.liquidation_price {
+            Some(price) => Some(price.get().minus(row.mark.get())?.over(row.mark.get())?),
+            None => None,
+        };
+        let distance_fits = match (shown.liquidation_distance, distance) {
+            (Some(a), Some(b)) => is_near(a, b)?,
+            (a, b) => a == b,
+        };
+        let fits = shown.size == size(row) && shown.mark == row.mark && shown.value == value.abs();
+        if !fits || !is_near(shown.allocation, share)? || !distance_fits {
+            log.symbol(
+                Rule::View,
+                &shown.symbol,
+                format!("{when}: its figures are not those of the position"),
+            );
+        }
+    }
+    Ok(())
+}
