@@ -318,6 +318,9 @@ pub struct Cap {
     /// The factor that the target was multiplied with, after costs and all limits.
     #[serde(with = "decimal_text")]
     pub scale: Decimal,
+    /// Share of every voluntary change that the turnover cap leaves; 1 where it does not bind.
+    #[serde(with = "decimal_text")]
+    pub trim: Decimal,
 }
 
 /// A position as an account view shows it.
@@ -458,6 +461,20 @@ impl Plan {
     /// All steps in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.body.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
+    /// The symbols that a phase closes only to open them again later in the plan.
+    pub fn reopened_by<'a>(&'a self, phase: &'a Phase) -> impl Iterator<Item = &'a Symbol> {
+        let closed = phase.steps.iter().filter(|step| step.action == Action::Close);
+        closed.map(|step| &step.symbol).filter(|symbol| {
+            let same_side = |a: Qty, b: Qty| a.is_negative() == b.is_negative();
+            let held = self.before.positions.iter().find(|position| position.symbol == **symbol);
+            self.steps().any(|step| {
+                step.action == Action::Open
+                    && step.symbol == **symbol
+                    && held.is_some_and(|held| same_side(held.size, step.qty_after))
+            })
+        })
     }
 
     /// What somebody approves who approves this plan: each symbol between where it is and where it goes, through

@@ -7,6 +7,8 @@ use core::fmt;
 use evenkeel_types::{Decimal, Qty, Symbol, Usd, decimal_text};
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Plan;
+
 /// The kinds of phase, in the order in which they are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +76,10 @@ pub struct RunState {
     /// Within a run the scale factor may fall, never rise.
     #[serde(with = "decimal_text")]
     pub scale_ceiling: Decimal,
+    /// Share of every voluntary change that the turnover cap allows, of the way from where the run started. It may
+    /// fall, never rise.
+    #[serde(with = "decimal_text")]
+    pub trim_ceiling: Decimal,
     /// Symbols that are not traded up any more, and why: refused leverage, delisted.
     pub set_aside: BTreeMap<Symbol, String>,
     /// Quantities whose outcome is not known.
@@ -98,6 +104,7 @@ impl RunState {
             round: 0,
             phase: PhaseKind::Release,
             scale_ceiling: Decimal::ONE,
+            trim_ceiling: Decimal::ONE,
             set_aside: BTreeMap::new(),
             pending: BTreeMap::new(),
             reopening: BTreeSet::new(),
@@ -106,5 +113,16 @@ impl RunState {
             envelope: None,
             release_only: false,
         }
+    }
+
+    /// Remembers that the first phase of a plan is about to be carried out. What it traded is added to `turnover`
+    /// and `fees` when that is known.
+    pub fn begin(&mut self, plan: &Plan) {
+        let Some(phase) = plan.phases.first() else { return };
+        self.round = self.round.saturating_add(1);
+        self.phase = phase.kind;
+        self.scale_ceiling = self.scale_ceiling.min(plan.cap.scale);
+        self.trim_ceiling = self.trim_ceiling.min(plan.cap.trim);
+        self.reopening.extend(plan.reopened_by(phase).cloned());
     }
 }

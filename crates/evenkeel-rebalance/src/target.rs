@@ -325,6 +325,8 @@ impl Target {
     /// [`TargetError`] for an account without equity, unknown symbols, and leverages that an instrument does not
     /// have.
     pub fn resolve(&self, snapshot: &Snapshot) -> Result<ResolvedTarget, TargetError> {
+        let ordered = snapshot.in_order();
+        let snapshot = &*ordered;
         for symbol in self.weights.keys() {
             if !snapshot.instruments.contains_key(symbol) {
                 let venue = snapshot.venue.clone();

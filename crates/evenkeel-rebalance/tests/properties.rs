@@ -438,13 +438,9 @@ proptest! {
         let Some(made) = build(&case) else { return Err(TestCaseError::reject("no target")) };
         let Some(first) = first_plan(&made) else { return Err(TestCaseError::reject("refused")) };
         let snapshot = carried_out(&made, first.steps(), share);
-        let mut state = RunState { round: 1, phase: PhaseKind::Acquire, ..RunState::start() };
-        state.scale_ceiling = first.cap.scale;
-        state.reopening = first
-            .steps()
-            .filter(|s| s.action == Action::Close && first.steps().any(|o| o.symbol == s.symbol && o.action == Action::Open))
-            .map(|s| s.symbol.clone())
-            .collect();
+        let mut state = RunState::start();
+        state.begin(&first);
+        state.phase = PhaseKind::Acquire;
         if let Ok(next) = plan(&snapshot, &made.target, &made.policy, &state) {
             prop_assert!(next.is_empty(), "{:?} after {:?}", actions(&next), actions(&first));
         }
@@ -462,18 +458,12 @@ proptest! {
                 return Err(TestCaseError::reject("refused"));
             };
             let Some(phase) = made_plan.phases.first().cloned() else { break };
+            if std::env::var_os("EVENKEEL_TRACE").is_some() {
+                eprintln!("round {} {:?}: {:?}", state.round, state.phase, made_plan.steps().map(|s| format!("{} {} {:?} {}", s.symbol, s.action, s.work, s.reason)).collect::<Vec<_>>());
+                eprintln!("   scale {} notes {:?}", made_plan.cap.scale, made_plan.notes.iter().map(ToString::to_string).collect::<Vec<_>>());
+            }
             prop_assert!(state.round < bound, "still {:?} after {} rounds", actions(&made_plan), state.round);
-            let reopened: Vec<Symbol> = phase
-                .steps
-                .iter()
-                .filter(|s| s.action == Action::Close)
-                .filter(|s| made_plan.steps().any(|o| o.symbol == s.symbol && o.action == Action::Open))
-                .map(|s| s.symbol.clone())
-                .collect();
-            state.reopening.extend(reopened);
-            state.round += 1;
-            state.phase = phase.kind;
-            state.scale_ceiling = state.scale_ceiling.min(made_plan.cap.scale);
+            state.begin(&made_plan);
             state.turnover = state.turnover.plus(Usd::sum(phase.steps.iter().map(|s| s.value)).unwrap()).unwrap();
             made.world.snapshot = carried_out(&made, phase.steps.iter(), 0);
         }

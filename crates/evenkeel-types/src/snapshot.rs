@@ -1,5 +1,6 @@
 //! One venue account at one time.
 
+use alloc::borrow::Cow;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -228,6 +229,25 @@ impl Snapshot {
     #[must_use]
     pub fn pool(&self, id: &PoolId) -> Option<&MarginPool> {
         self.pools.iter().find(|pool| pool.id == *id)
+    }
+
+    /// The same snapshot with its lists in one order: pools by name, positions by symbol and side, orders by symbol
+    /// and id. Sums over many digits depend on their order in the last one; what is hashed must not.
+    #[must_use]
+    pub fn in_order(&self) -> Cow<'_, Self> {
+        let position = |p: &Position| (p.symbol.clone(), p.side);
+        let order = |o: &OpenOrder| (o.symbol.clone(), o.venue_order_id.clone());
+        let sorted = self.pools.is_sorted_by_key(|pool| &pool.id)
+            && self.positions.is_sorted_by_key(position)
+            && self.open_orders.is_sorted_by_key(order);
+        if sorted {
+            return Cow::Borrowed(self);
+        }
+        let mut ordered = self.clone();
+        ordered.pools.sort_by(|a, b| a.id.cmp(&b.id));
+        ordered.positions.sort_by_key(position);
+        ordered.open_orders.sort_by_key(order);
+        Cow::Owned(ordered)
     }
 
     /// Checks what every user of a snapshot relies on: held and scoped symbols have instrument, price, fee and

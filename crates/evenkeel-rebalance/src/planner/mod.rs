@@ -52,6 +52,8 @@ pub fn plan(
         });
     }
     policy.validate()?;
+    let ordered = snapshot.in_order();
+    let snapshot = &*ordered;
     snapshot.validate(&target.scope())?;
     let account_value = snapshot.account_value()?;
     if !account_value.is_positive() {
@@ -116,7 +118,7 @@ fn draft(
     guard_protective(snapshot, &gathered, &sized.sizes)?;
     let phases = steps::build(snapshot, policy, &gathered, &sized.sizes, &mut notes)?;
     let costs = costs(&gathered.rows, &phases)?;
-    let cap = cap(&gathered.rows, snapshot, policy, &costs, sized.scale)?;
+    let cap = cap(&gathered.rows, snapshot, policy, &costs, &sized)?;
     if sized.scale < Decimal::ONE {
         let text = format!(
             "scaled to {} of what is wanted: account value {:.2} carries {:.2} of {:.2} ({} by the venue's limit), \
@@ -195,7 +197,7 @@ fn cap(
     snapshot: &Snapshot,
     policy: &Policy,
     costs: &Costs,
-    scale: Decimal,
+    sized: &size::Sized,
 ) -> Result<Cap, PlanError> {
     let account_value = snapshot.account_value()?;
     let (mut wanted, mut wanted_margin) = (Decimal::ZERO, Decimal::ZERO);
@@ -227,7 +229,8 @@ fn cap(
         max_gross: Usd::new(max_gross)?,
         max_gross_after_costs: Usd::new(max_after)?,
         venue_scale,
-        scale,
+        scale: sized.scale,
+        trim: sized.trim,
     })
 }
 

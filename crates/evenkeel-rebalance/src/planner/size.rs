@@ -23,6 +23,8 @@ pub(super) struct Sized {
     /// Signed, in the order of the rows.
     pub(super) sizes: Vec<Decimal>,
     pub(super) scale: Decimal,
+    /// Share of every voluntary change that turnover allows.
+    pub(super) trim: Decimal,
     pub(super) notes: Vec<Note>,
     /// Whether even this book does not keep the limits (it only reduces then).
     pub(super) above: bool,
@@ -74,7 +76,7 @@ pub(super) fn decide<'a>(
         binding: if state.round == 0 { over || scale < Decimal::ONE } else { far_over },
         may_release: state.phase == PhaseKind::Release || far_over,
     };
-    let mut pass = Pass { force: false, trim: Decimal::ONE };
+    let mut pass = Pass { force: false, trim: state.trim_ceiling };
     let mut kept_from_reopening = Vec::new();
     let mut sized = sizer.pass(&pass)?;
     for _ in 0..PASSES {
@@ -86,6 +88,7 @@ pub(super) fn decide<'a>(
         sized = sizer.pass(&pass)?;
     }
     sized.notes.append(&mut kept_from_reopening);
+    sized.trim = pass.trim;
     Ok(sized)
 }
 
@@ -119,7 +122,7 @@ impl Sizer<'_, '_> {
             above = self.cut_acquires(&mut sizes, &mut notes)?;
         }
         self.limit_positions(&sizes)?;
-        Ok(Sized { sizes, scale: self.scale, notes, above })
+        Ok(Sized { sizes, scale: self.scale, trim: pass.trim, notes, above })
     }
 
     /// One row's size, and the larger choice where lots leave one: `(size, Some((wanted, up)))`.
@@ -160,7 +163,7 @@ impl Sizer<'_, '_> {
                 return Ok((size, None));
             }
             wanted = self.to_band_edge(row, wanted)?;
-            wanted = row.held.plus(wanted.minus(row.held)?.times(pass.trim)?)?;
+            wanted = trimmed(row, wanted, pass.trim)?;
         }
         if reduces {
             Ok((self.reduced(row, wanted, required, notes)?, None))
@@ -193,7 +196,9 @@ impl Sizer<'_, '_> {
             own.min(quarter).times(self.policy.tolerance.get())?
         };
         let band = gross.times(self.policy.band.width.get())?;
-        let (code, text) = if !row.held.is_zero() && change < row.instrument.lot.get() {
+        // While nothing was acquired yet, opening a whole lot for most of one is still to be decided.
+        let by_lots = !row.held.is_zero() || self.state.phase == PhaseKind::Acquire;
+        let (code, text) = if by_lots && change < row.instrument.lot.get() {
             (NoteCode::NearEnough, "nearer to its target than one lot")
         } else if value <= settled {
             (NoteCode::NearEnough, "near enough to its target; re-planning corrects no less")
@@ -424,24 +429,34 @@ impl Sizer<'_, '_> {
             let text = "not reopened: the turnover cap does not allow it; its leverage stays";
             notes.push(note(row.symbol, NoteCode::TurnoverCapped, text));
         }
-        if total > budget && pass.trim == Decimal::ONE {
-            let reopening = self
-                .rows
-                .iter()
-                .zip(&values)
-                .filter(|(row, _)| row.reopens())
-                .try_fold(Decimal::ZERO, |sum, (_, value)| sum.plus(*value))?;
-            let fixed = required.plus(reopening)?;
-            let voluntary = total.minus(fixed)?;
-            let left = budget.minus(fixed)?.max(Decimal::ZERO);
-            let share = if voluntary > Decimal::ZERO { left.over(voluntary)? } else { Decimal::ZERO };
-            pass.trim = share.min(Decimal::ONE);
+        if total > budget && pass.trim > Decimal::ZERO {
+            // One share for all, of the way from where the run started: what was traded already stays traded.
+            let mut way = Decimal::ZERO;
+            for row in self.rows.iter().filter(|row| !row.reopens() && row.freedom != Freedom::Fixed) {
+                let start = row.target.map_or(row.held, |target| target.start.get());
+                let whole = row.size_at(self.scale)?.minus(start)?.abs();
+                way = way.plus(whole.times(row.mark.get())?)?;
+            }
+            let share = if way > Decimal::ZERO { total.minus(budget)?.over(way)? } else { Decimal::ONE };
+            pass.trim = pass.trim.minus(share)?.max(Decimal::ZERO);
             let text = format!("every voluntary trade is made smaller: the turnover cap is {max}");
+            notes.retain(|note| note.symbol.is_some());
             notes.push(Note { symbol: None, code: NoteCode::TurnoverCapped, text });
             dropped = true;
         }
         Ok(dropped)
     }
+}
+
+/// The share `trim` of the way from where the run started to `wanted`, and never back from what is held.
+fn trimmed(row: &Row<'_>, wanted: Decimal, trim: Decimal) -> Result<Decimal, NumberError> {
+    let start = row.target.map_or(row.held, |target| target.start.get());
+    if trim == Decimal::ONE {
+        return Ok(wanted);
+    }
+    let end = start.plus(wanted.minus(start)?.times(trim)?)?;
+    let (low, high) = if wanted < row.held { (wanted, row.held) } else { (row.held, wanted) };
+    Ok(end.max(low).min(high))
 }
 
 /// What is held of a symbol when the acquire phase begins.

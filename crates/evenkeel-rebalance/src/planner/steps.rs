@@ -59,9 +59,10 @@ pub(super) fn build(
 }
 
 impl Row<'_> {
-    fn wave(&self) -> usize {
+    /// The group in which it is released and acquired. What ends flat is closed with the first one.
+    fn wave(&self, size: Decimal) -> usize {
         match self.change {
-            Change::Reopen { wave } => wave,
+            Change::Reopen { wave } if !size.is_zero() => wave,
             _ => 0,
         }
     }
@@ -78,17 +79,25 @@ impl Row<'_> {
         }
     }
 
-    /// A symbol that waits for its group is brought down to its final size with the first group.
-    /// (An order below the venue's minimum is not worth it: the rest goes when its turn comes.)
-    fn early_cut(&self, size: Decimal) -> Result<bool, NumberError> {
-        if self.wave() == 0 || size.is_zero() || size.abs() >= self.held.abs() {
-            return Ok(false);
+    /// What a symbol that waits for its group is brought down to with the first one, so that what that group opens
+    /// finds the room it was planned with: its final size, less where the venue takes no order that small.
+    fn early_cut(&self, size: Decimal) -> Result<Decimal, NumberError> {
+        let (held, end) = (self.held.abs(), size.abs());
+        if self.wave(size) == 0 || end >= held {
+            return Ok(self.held);
         }
-        let cut = self.held.abs().minus(size.abs())?;
         let (side, _) = self.sides(Decimal::ZERO);
-        let value = cut.times(self.quote(side).limit.get())?;
-        Ok(self.instrument.min_notional.is_none_or(|min| value >= min.get())
-            && self.instrument.min_qty.is_none_or(|min| cut >= min.get()))
+        let lot = self.instrument.lot;
+        let mut cut = held.minus(end)?;
+        if let Some(min) = self.instrument.min_notional {
+            let least = min.get().over(self.quote(side).limit.get())?;
+            cut = cut.max(lot.away_from_zero(Qty::new(least)?)?.get());
+        }
+        if let Some(min) = self.instrument.min_qty {
+            cut = cut.max(lot.away_from_zero(min)?.get());
+        }
+        let rest = held.minus(cut.min(held))?;
+        if self.held.is_sign_negative() { Decimal::ZERO.minus(rest) } else { Ok(rest) }
     }
 }
 
@@ -110,19 +119,16 @@ impl Builder<'_> {
         }
         for (row, size) in gathered.rows.iter().zip(sizes) {
             let size = *size;
-            let early = row.early_cut(size)?;
-            if wave == 0 && early {
-                let reason = format!("to {} before it is reopened", notional(row, size)?);
-                self.orders(row, row.held, size, Action::Decrease, &reason, &mut steps)?;
-            }
-            if row.wave() != wave {
-                continue;
+            let from = row.early_cut(size)?;
+            if wave == 0 && from != row.held {
+                let action = if from.is_zero() { Action::Close } else { Action::Decrease };
+                let reason = format!("to {} before it is reopened", notional(row, from)?);
+                self.orders(row, row.held, from, action, &reason, &mut steps)?;
             }
             let rest = row.released_to(size);
-            if rest == row.held {
+            if row.wave(size) != wave || rest == from {
                 continue;
             }
-            let from = if early { size } else { row.held };
             let (action, reason) = if !rest.is_zero() {
                 (Action::Decrease, format!("{} -> {}", notional(row, row.held)?, notional(row, size)?))
             } else if row.reopens() {
@@ -156,7 +162,7 @@ impl Builder<'_> {
             let Some(target) = row.target.filter(|_| !size.is_zero() && row.freedom == Freedom::Full) else {
                 continue;
             };
-            if row.wave() != wave {
+            if row.wave(*size) != wave {
                 continue;
             }
             let rest = row.released_to(*size);
@@ -232,7 +238,7 @@ impl Builder<'_> {
         let mut steps = Vec::new();
         for (row, size) in gathered.rows.iter().zip(sizes) {
             let rest = row.released_to(*size);
-            if row.wave() != wave || rest == *size {
+            if row.wave(*size) != wave || rest == *size {
                 continue;
             }
             let leverage = row.margin_leverage;
