@@ -1,0 +1,5 @@
+//! The paper exchange against the suite, against its promises, and against a second, simpler bookkeeping.
+#![allow(missing_docs)]
+
+mod conformance;
+mod support;
