@@ -52,6 +52,9 @@ pub async fn trade(venue: &dyn Trade, clock: &dyn Clock, setup: &Setup) -> Repor
             Box::pin(run.all(start.steps)).await;
             let stopped = run.stopped;
             if !stopped {
+                let read = Reader { venue, clock, setup };
+                let bounded = read.fills_are_bounded().await;
+                note(&mut report, 89, "fills are bounded and in order, after trading", bounded);
                 let costs = bench.costs_add_up(start.value).await;
                 note(&mut report, 90, "costs are no more than limits and fees", costs);
                 let restored = Box::pin(restore(&bench, &start)).await;
