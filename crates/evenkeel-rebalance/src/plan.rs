@@ -321,6 +321,10 @@ pub struct Cap {
     /// Share of every voluntary change that the turnover cap leaves; 1 where it does not bind.
     #[serde(with = "decimal_text")]
     pub trim: Decimal,
+    /// Share of what the plan wanted to add that found room; below 1 only where something that cannot be reduced
+    /// takes more of the cap than its share.
+    #[serde(with = "decimal_text")]
+    pub room: Decimal,
 }
 
 /// A position as an account view shows it.

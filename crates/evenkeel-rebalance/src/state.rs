@@ -80,6 +80,10 @@ pub struct RunState {
     /// fall, never rise.
     #[serde(with = "decimal_text")]
     pub trim_ceiling: Decimal,
+    /// Share of what is added that found room under the limits, of the way from where the run started. It may fall,
+    /// never rise: better prices than the worst are not traded after.
+    #[serde(with = "decimal_text")]
+    pub room_ceiling: Decimal,
     /// Symbols that are not traded up any more, and why: refused leverage, delisted.
     pub set_aside: BTreeMap<Symbol, String>,
     /// Quantities whose outcome is not known.
@@ -105,6 +109,7 @@ impl RunState {
             phase: PhaseKind::Release,
             scale_ceiling: Decimal::ONE,
             trim_ceiling: Decimal::ONE,
+            room_ceiling: Decimal::ONE,
             set_aside: BTreeMap::new(),
             pending: BTreeMap::new(),
             reopening: BTreeSet::new(),
@@ -123,6 +128,7 @@ impl RunState {
         self.phase = phase.kind;
         self.scale_ceiling = self.scale_ceiling.min(plan.cap.scale);
         self.trim_ceiling = self.trim_ceiling.min(plan.cap.trim);
+        self.room_ceiling = self.room_ceiling.min(plan.cap.room);
         self.reopening.extend(plan.reopened_by(phase).cloned());
     }
 }

@@ -48,7 +48,9 @@ fn the_cap_is_account_value_times_leverage() {
     for (leverage, cap) in [(2, "832"), (3, "1248"), (5, "2080"), (10, "4160")] {
         let mut policy = exact_policy();
         (policy.fee, policy.slippage) = (Some(Rate::ZERO), Rate::ZERO);
-        let world = World::with_equity("416").list("SOL", "1", "0.000001", leverage).list("BTC", "4", "0.000001", leverage);
+        let world = World::with_equity("416")
+            .list("SOL", "1", "0.000001", leverage)
+            .list("BTC", "4", "0.000001", leverage);
         let target = halves(leverage).gross(Gross::Notional(usd("100000")));
         let plan = make(&world, &target, &policy);
         assert_eq!(plan.cap.max_gross, usd(cap));
@@ -132,8 +134,7 @@ fn isolated_positions_are_topped_up_before_their_leverage_is_lowered() {
 #[test]
 fn a_mode_switch_with_a_position_is_the_one_thing_that_needs_reopening() {
     let world = World::with_equity("500").list("SOL", "100", "0.01", 2).hold("SOL", "4");
-    let target =
-        Target::percent([("SOL", "100")]).unwrap().leverage(x(2)).margin_mode(MarginMode::Isolated);
+    let target = Target::percent([("SOL", "100")]).unwrap().leverage(x(2)).margin_mode(MarginMode::Isolated);
     let plan = make(&world, &target, &exact_policy());
     assert_eq!(actions(&plan), ["SOL CLOSE", "SOL SET_MARGIN_MODE", "SOL OPEN"]);
     assert_eq!(plan.after.positions[0].margin_mode, MarginMode::Isolated);
@@ -243,8 +244,10 @@ fn a_tier_cuts_off_at_the_resulting_notional() {
         deduction: None,
     };
     let tiers = Tiers::new(&[row("0", 20, "0.025"), row("5000", 5, "0.1")], None).unwrap();
-    let world = World::with_equity("10000").list("SOL", "100", "0.01", 10).instrument("SOL", |i| i.tiers = tiers);
-    let target = Target::percent([("SOL", "100")]).unwrap().leverage(x(10)).gross(Gross::Notional(usd("20000")));
+    let world =
+        World::with_equity("10000").list("SOL", "100", "0.01", 10).instrument("SOL", |i| i.tiers = tiers);
+    let target =
+        Target::percent([("SOL", "100")]).unwrap().leverage(x(10)).gross(Gross::Notional(usd("20000")));
     let plan = make(&world, &target, &exact_policy());
     assert!(plan.after.gross < usd("5000") && plan.after.gross > usd("4990"), "{}", plan.after.gross);
     assert!(plan.notes.iter().any(|note| note.code == NoteCode::Truncated));
@@ -342,19 +345,26 @@ fn memory_keeps_a_run_going_forward() {
     assert_eq!(at(&state).cap.scale, d("0.1"));
     // Only reducing while recovering.
     state = RunState { release_only: true, ..RunState::start() };
-    let released = plan(&mixed().snapshot, &halves(2).resolve(&mixed().snapshot).unwrap(), &policy, &state).unwrap();
+    let released =
+        plan(&mixed().snapshot, &halves(2).resolve(&mixed().snapshot).unwrap(), &policy, &state).unwrap();
     assert_eq!(actions(&released), ["BTC DECREASE"]);
     // What is set aside is not traded up.
     state = RunState::start();
     state.set_aside.insert(sym("SOL"), "leverage refused".into());
-    let aside = plan(&mixed().snapshot, &halves(2).resolve(&mixed().snapshot).unwrap(), &policy, &state).unwrap();
+    let aside =
+        plan(&mixed().snapshot, &halves(2).resolve(&mixed().snapshot).unwrap(), &policy, &state).unwrap();
     assert!(aside.steps().all(|step| step.symbol != sym("SOL")));
     // What may have executed counts as if it had.
     state = RunState::start();
     let pending = Pending { buy: "100".parse().unwrap(), sell: Qty::ZERO };
     state.pending.insert(sym("SOL"), pending);
-    let unknown = plan(&mixed().snapshot, &halves(2).resolve(&mixed().snapshot).unwrap(), &policy, &state).unwrap();
-    assert!(unknown.steps().all(|s| !matches!(s.action, Action::Increase | Action::Open)), "{:?}", actions(&unknown));
+    let unknown =
+        plan(&mixed().snapshot, &halves(2).resolve(&mixed().snapshot).unwrap(), &policy, &state).unwrap();
+    assert!(
+        unknown.steps().all(|s| !matches!(s.action, Action::Increase | Action::Open)),
+        "{:?}",
+        actions(&unknown)
+    );
 }
 
 #[test]
@@ -385,7 +395,9 @@ fn a_plan_is_sealed() {
     assert_eq!(back, plan);
     let tampered = json.replacen("0.36", "36", 1);
     assert_ne!(tampered, json);
-    assert!(serde_json::from_str::<Plan>(&tampered).unwrap_err().to_string().contains("does not have its id"));
+    assert!(
+        serde_json::from_str::<Plan>(&tampered).unwrap_err().to_string().contains("does not have its id")
+    );
     assert_eq!(plan.expires, Timestamp(1_060_000));
     let ids: Vec<_> = plan.steps().filter_map(|s| s.intent(plan.id(), 1)).map(|i| i.id).collect();
     assert_eq!(ids.len(), 2);
@@ -396,11 +408,20 @@ fn a_plan_is_sealed() {
 
 #[test]
 fn policies_in_files_fall_back_to_the_careful_values_and_refuse_unknown_fields() {
-    let policy: Policy = serde_json::from_str(r#"{"slippage": "0.001", "leverage_change": "reopen"}"#).unwrap();
+    let policy: Policy =
+        serde_json::from_str(r#"{"slippage": "0.001", "leverage_change": "reopen"}"#).unwrap();
     assert_eq!(policy.leverage_change, LeverageChange::Reopen);
     assert_eq!(policy.stress, Policy::conservative().stress);
-    assert!(serde_json::from_str::<Policy>(r#"{"slipage": "0.001"}"#).unwrap_err().to_string().contains("slipage"));
-    assert!(serde_json::from_str::<Policy>(r#"{"slippage": 0.001}"#).is_err(), "floats have lost their digits");
+    assert!(
+        serde_json::from_str::<Policy>(r#"{"slipage": "0.001"}"#)
+            .unwrap_err()
+            .to_string()
+            .contains("slipage")
+    );
+    assert!(
+        serde_json::from_str::<Policy>(r#"{"slippage": 0.001}"#).is_err(),
+        "floats have lost their digits"
+    );
     let mut wrong = Policy::conservative();
     wrong.slippage = "0.9".parse().unwrap();
     assert!(wrong.validate().unwrap_err().to_string().contains("slippage is 0.9"));

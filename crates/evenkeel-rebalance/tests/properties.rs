@@ -39,9 +39,27 @@ fn coin() -> impl Strategy<Value = Coin> {
         (prop_oneof![Just(0u32), Just(10), Just(100)], prop::option::weighted(0.2, 1u32..50)),
         prop::option::weighted(0.2, 100u32..5000),
     )
-        .prop_map(|((mark, mark_scale, lot_scale, leverage), (held, isolated, weight), (min_notional, max_qty), tier)| {
-            Coin { mark, mark_scale, lot_scale, leverage, held, isolated, weight, min_notional, max_qty, tier }
-        })
+        .prop_map(
+            |(
+                (mark, mark_scale, lot_scale, leverage),
+                (held, isolated, weight),
+                (min_notional, max_qty),
+                tier,
+            )| {
+                Coin {
+                    mark,
+                    mark_scale,
+                    lot_scale,
+                    leverage,
+                    held,
+                    isolated,
+                    weight,
+                    min_notional,
+                    max_qty,
+                    tier,
+                }
+            },
+        )
 }
 
 #[derive(Debug, Clone)]
@@ -65,11 +83,36 @@ fn case(coins: usize) -> impl Strategy<Value = Case> {
     (
         (50u32..50_000, prop::collection::vec(coin(), 1..=coins), 1u32..=20, 1u32..=600),
         (0i64..=100, 0i64..=100, any::<bool>(), 0usize..4, 1u32..=3),
-        (prop_oneof![3 => Just(0i64), 1 => 1i64..=50], prop::option::weighted(0.2, 1u32..20_000), any::<bool>(), any::<u64>()),
+        (
+            prop_oneof![3 => Just(0i64), 1 => 1i64..=50],
+            prop::option::weighted(0.2, 1u32..20_000),
+            any::<bool>(),
+            any::<u64>(),
+        ),
     )
-        .prop_map(|((equity, coins, leverage, gross), (slippage, stress, reopen, lower_isolated, reopen_at_once), (band, turnover, keep, seed))| {
-            Case { equity, coins, leverage, gross, slippage, stress, reopen, lower_isolated, reopen_at_once, band, turnover, keep, seed }
-        })
+        .prop_map(
+            |(
+                (equity, coins, leverage, gross),
+                (slippage, stress, reopen, lower_isolated, reopen_at_once),
+                (band, turnover, keep, seed),
+            )| {
+                Case {
+                    equity,
+                    coins,
+                    leverage,
+                    gross,
+                    slippage,
+                    stress,
+                    reopen,
+                    lower_isolated,
+                    reopen_at_once,
+                    band,
+                    turnover,
+                    keep,
+                    seed,
+                }
+            },
+        )
 }
 
 struct Made {
@@ -175,7 +218,11 @@ impl Book {
         Self {
             pool: snapshot.pools[0].equity.get(),
             qty: snapshot.positions.iter().map(|p| (p.symbol.clone(), p.qty.get())).collect(),
-            bucket: snapshot.positions.iter().filter_map(|p| Some((p.symbol.clone(), p.isolated?.equity.get()))).collect(),
+            bucket: snapshot
+                .positions
+                .iter()
+                .filter_map(|p| Some((p.symbol.clone(), p.isolated?.equity.get())))
+                .collect(),
             setting: snapshot.settings.iter().map(|(s, l)| (s.clone(), (l.long.get(), l.mode))).collect(),
             marks: snapshot.quotes.iter().map(|(s, q)| (s.clone(), q.mark.get())).collect(),
         }
@@ -195,7 +242,11 @@ impl Book {
 
     /// Margin of cross positions at their settings.
     fn cross_margin(&self) -> Decimal {
-        self.qty.keys().filter(|s| self.setting[*s].1 == MarginMode::Cross).map(|s| self.notional(s) / self.setting[s].0).sum()
+        self.qty
+            .keys()
+            .filter(|s| self.setting[*s].1 == MarginMode::Cross)
+            .map(|s| self.notional(s) / self.setting[s].0)
+            .sum()
     }
 
     fn trade(&mut self, symbol: &Symbol, signed: Decimal, price: Decimal, fee: Decimal) {
@@ -207,7 +258,11 @@ impl Book {
         self.pool -= fee + loss;
         if mode == MarginMode::Isolated {
             let bucket = self.bucket.get(symbol).copied().unwrap_or_default();
-            let new = if after.abs() < held.abs() { bucket * after / held } else { bucket + signed.abs() * price / leverage };
+            let new = if after.abs() < held.abs() {
+                bucket * after / held
+            } else {
+                bucket + signed.abs() * price / leverage
+            };
             self.pool -= new - bucket;
             self.bucket.insert(symbol.clone(), new);
         }
@@ -233,7 +288,8 @@ fn walk(made: &Made, plan: &Plan, seed: u64, complete: bool) -> Result<(), TestC
     let start_gross = book.gross();
     let fits = |book: &Book| {
         let gross = book.gross();
-        gross * (Decimal::ONE + stress) <= leverage * (book.value() - stress * gross - policy.reserve.get()) + DUST
+        gross * (Decimal::ONE + stress)
+            <= leverage * (book.value() - stress * gross - policy.reserve.get()) + DUST
     };
     let started_fit = fits(&book);
     for phase in &plan.phases {
@@ -254,26 +310,45 @@ fn walk(made: &Made, plan: &Plan, seed: u64, complete: bool) -> Result<(), TestC
                     let held = book.qty.get(symbol).copied().unwrap_or_default();
                     if *reduce_only {
                         prop_assert!(phase.kind == PhaseKind::Release);
-                        prop_assert!(qty.get() <= held.abs() || !complete, "{symbol}: reduces {qty} of {held}");
+                        prop_assert!(
+                            qty.get() <= held.abs() || !complete,
+                            "{symbol}: reduces {qty} of {held}"
+                        );
                         // A venue clamps what is larger than the position; the plan itself never needs that.
-                        prop_assert!(held.is_zero() || held.is_sign_negative() != signed.is_sign_negative() || signed.is_zero());
+                        prop_assert!(
+                            held.is_zero()
+                                || held.is_sign_negative() != signed.is_sign_negative()
+                                || signed.is_zero()
+                        );
                         let signed = if signed.abs() > held.abs() { -held } else { signed };
                         let gross = book.gross();
                         book.trade(symbol, signed, limit.get(), fee);
                         prop_assert!(book.gross() <= gross);
                         let after = book.qty.get(symbol).copied().unwrap_or_default();
-                        prop_assert!(after.is_zero() || after.is_sign_negative() == held.is_sign_negative(), "flipped");
+                        prop_assert!(
+                            after.is_zero() || after.is_sign_negative() == held.is_sign_negative(),
+                            "flipped"
+                        );
                     } else {
                         prop_assert!(phase.kind == PhaseKind::Acquire);
                         prop_assert!(held.is_zero() || held.is_sign_negative() == signed.is_sign_negative());
                         let (set, _) = book.setting[symbol];
-                        prop_assert_eq!(set, target.symbols[symbol].leverage.get(), "opened at another leverage");
+                        prop_assert_eq!(
+                            set,
+                            target.symbols[symbol].leverage.get(),
+                            "opened at another leverage"
+                        );
                         book.trade(symbol, signed, limit.get(), fee);
                         // An open is only ever sent when every release before it was carried out whole.
                         if complete || phase_is_first_acquire(plan, phase) {
                             let notional = book.notional(symbol);
-                            let most = world.snapshot.instruments[symbol].tiers.max_notional(Leverage::new(set).unwrap());
-                            prop_assert!(most.is_none_or(|most| notional <= most.get()), "{symbol}: above its tier");
+                            let most = world.snapshot.instruments[symbol]
+                                .tiers
+                                .max_notional(Leverage::new(set).unwrap());
+                            prop_assert!(
+                                most.is_none_or(|most| notional <= most.get()),
+                                "{symbol}: above its tier"
+                            );
                         }
                     }
                     let instrument = &world.snapshot.instruments[symbol];
@@ -288,7 +363,9 @@ fn walk(made: &Made, plan: &Plan, seed: u64, complete: bool) -> Result<(), TestC
                         let need = book.notional(symbol) / to.get();
                         let bucket = book.bucket[symbol];
                         let rule = world.snapshot.capabilities.lower_isolated;
-                        if matches!(rule, LowerIsolated::Remargins | LowerIsolated::NeedsFree) && need > bucket {
+                        if matches!(rule, LowerIsolated::Remargins | LowerIsolated::NeedsFree)
+                            && need > bucket
+                        {
                             book.pool -= need - bucket;
                             book.bucket.insert(symbol.clone(), need);
                         } else if complete {
@@ -307,7 +384,12 @@ fn walk(made: &Made, plan: &Plan, seed: u64, complete: bool) -> Result<(), TestC
                 other => prop_assert!(false, "unexpected {other:?}"),
             }
             if complete && phase.kind == PhaseKind::Acquire {
-                prop_assert!(fits(&book), "gross {} on {} at {leverage}x after {step:?}", book.gross(), book.value());
+                prop_assert!(
+                    fits(&book),
+                    "gross {} on {} at {leverage}x after {step:?}",
+                    book.gross(),
+                    book.value()
+                );
                 let free = book.pool - book.cross_margin();
                 prop_assert!(free >= -DUST, "margin short by {free} after {step:?}");
             }
@@ -533,7 +615,8 @@ fn exhaustive(made: &Made, plan: &Plan) -> Result<(), TestCaseError> {
         let wanted = target.notional.get() * plan.cap.scale / mark;
         let floor = (wanted.abs() / lot).trunc() * lot;
         let rule = &snapshot.instruments[symbol].price_rule;
-        let bound = |factor: Decimal, round| rule.round(Price::new(mark * factor).unwrap(), round).unwrap().get();
+        let bound =
+            |factor: Decimal, round| rule.round(Price::new(mark * factor).unwrap(), round).unwrap().get();
         let limit = if wanted.is_sign_negative() {
             let inside = bound(Decimal::ONE - slip, Round::Up);
             if inside <= mark { inside } else { bound(Decimal::ONE, Round::Down) }
@@ -544,7 +627,8 @@ fn exhaustive(made: &Made, plan: &Plan) -> Result<(), TestCaseError> {
         rows.push((symbol, wanted.abs(), floor, lot, mark, limit));
     }
     let judge = |choice: u32| -> Option<Decimal> {
-        let (mut gross, mut cost, mut error, mut margin) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+        let (mut gross, mut cost, mut error, mut margin) =
+            (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
         for (index, (_, wanted, floor, lot, mark, limit)) in rows.iter().enumerate() {
             let size = if choice >> index & 1 == 1 { floor + lot } else { *floor };
             gross += size * mark;
@@ -559,7 +643,12 @@ fn exhaustive(made: &Made, plan: &Plan) -> Result<(), TestCaseError> {
     let best = (0..1u32 << rows.len()).filter_map(judge).min();
     let mut error = Decimal::ZERO;
     for (symbol, wanted, _, _, mark, _) in &rows {
-        let size = plan.after.positions.iter().find(|p| p.symbol == **symbol).map_or(Decimal::ZERO, |p| p.size.get().abs());
+        let size = plan
+            .after
+            .positions
+            .iter()
+            .find(|p| p.symbol == **symbol)
+            .map_or(Decimal::ZERO, |p| p.size.get().abs());
         error += (size - wanted).abs() * mark;
     }
     if let Some(best) = best {

@@ -124,7 +124,12 @@ impl Limits {
         let pool = match row.mode {
             MarginMode::Cross => {
                 let premium = acquire.times(worst_price.minus(mark)?)?;
-                gross.plus(stressed)?.plus(premium)?.over(row.margin_leverage.get())?.plus(stressed)?.plus(cost)?
+                gross
+                    .plus(stressed)?
+                    .plus(premium)?
+                    .over(row.margin_leverage.get())?
+                    .plus(stressed)?
+                    .plus(cost)?
             }
             MarginMode::Isolated => {
                 let remaining = row.held.abs().minus(release)?;
@@ -151,7 +156,8 @@ impl Limits {
             }
         }
         // A limit that is not set never binds.
-        let limited = |limit: Option<Decimal>, used: Decimal| limit.map_or(Ok(Decimal::ZERO), |l| l.minus(used));
+        let limited =
+            |limit: Option<Decimal>, used: Decimal| limit.map_or(Ok(Decimal::ZERO), |l| l.minus(used));
         let mut left = vec![
             cap,
             limited(self.max_exposure, gross)?,
@@ -194,7 +200,8 @@ impl Limits {
             // on its piece; halving in between keeps the bound on the rounds.
             let share = if round % 3 == 2 { Decimal::new(5, 1) } else { fitting.share_towards(&broken)? };
             let step = width.times(share)?;
-            let probe = if step < SCALE_STEP { SCALE_STEP.min(width.times(Decimal::new(5, 1))?) } else { step };
+            let probe =
+                if step < SCALE_STEP { SCALE_STEP.min(width.times(Decimal::new(5, 1))?) } else { step };
             let candidate = low.plus(probe)?.min(high);
             let slack = at(candidate)?;
             if slack.fits() {
@@ -230,7 +237,11 @@ impl Row<'_> {
         let wanted = self.goal.times(scale)?.over(self.mark.get())?;
         let wanted = match self.largest()? {
             Some(largest) if wanted.abs() > largest => {
-                if wanted.is_sign_negative() { Decimal::ZERO.minus(largest)? } else { largest }
+                if wanted.is_sign_negative() {
+                    Decimal::ZERO.minus(largest)?
+                } else {
+                    largest
+                }
             }
             _ => wanted,
         };

@@ -65,7 +65,8 @@ pub fn plan(
         LeverageChange::Reopen => LeverageChange::Auto,
     };
     // Only where a leverage changes do the two ways differ; the other one may well be impossible.
-    let changes = chosen.phases.iter().flat_map(|p| &p.steps).any(|s| matches!(s.work, Work::SetLeverage { .. }));
+    let changes =
+        chosen.phases.iter().flat_map(|p| &p.steps).any(|s| matches!(s.work, Work::SetLeverage { .. }));
     let alternative = if changes {
         draft(snapshot, target, policy, state, other)
             .ok()
@@ -133,7 +134,8 @@ fn draft(
         notes.push(Note { symbol: None, code: NoteCode::Scaled, text });
     }
     if sized.above {
-        let text = "the account stays above its limits with this plan; nothing that adds risk is in it".into();
+        let text =
+            "the account stays above its limits with this plan; nothing that adds risk is in it".into();
         notes.push(Note { symbol: None, code: NoteCode::AboveCap, text });
     }
     if let Some(text) = margin_change(&gathered.rows)? {
@@ -143,8 +145,14 @@ fn draft(
 }
 
 /// Stops of a fixed size do not follow the position; one on a symbol that changes would no longer fit.
-fn guard_protective(snapshot: &Snapshot, gathered: &Gathered<'_>, sizes: &[Decimal]) -> Result<(), PlanError> {
-    for order in snapshot.open_orders.iter().filter(|order| order.is_protective() && order.remaining.is_some()) {
+fn guard_protective(
+    snapshot: &Snapshot,
+    gathered: &Gathered<'_>,
+    sizes: &[Decimal],
+) -> Result<(), PlanError> {
+    for order in
+        snapshot.open_orders.iter().filter(|order| order.is_protective() && order.remaining.is_some())
+    {
         let changed = gathered
             .rows
             .iter()
@@ -180,7 +188,8 @@ fn costs(rows: &[Row<'_>], phases: &[Phase]) -> Result<Costs, PlanError> {
             let entry = row.position.and_then(|position| position.entry);
             costs.realized_pnl = match (costs.realized_pnl, entry) {
                 (Some(sum), Some(entry)) => {
-                    let gained = row.mark.get().minus(entry.get())?.times(side.opposite().signed(*qty).get())?;
+                    let gained =
+                        row.mark.get().minus(entry.get())?.times(side.opposite().signed(*qty).get())?;
                     Some(sum.plus(Usd::new(gained)?)?)
                 }
                 _ => None,
@@ -231,6 +240,7 @@ fn cap(
         venue_scale,
         scale: sized.scale,
         trim: sized.trim,
+        room: sized.room,
     })
 }
 

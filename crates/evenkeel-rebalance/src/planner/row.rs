@@ -98,7 +98,9 @@ impl Row<'_> {
     /// What going from the held size to `size` trades: released, then acquired, both without sign.
     pub(super) fn legs(&self, size: Decimal) -> Result<(Decimal, Decimal), NumberError> {
         let (held, end) = (self.held.abs(), size.abs());
-        let turned = !size.is_zero() && !self.held.is_zero() && size.is_sign_negative() != self.held.is_sign_negative();
+        let turned = !size.is_zero()
+            && !self.held.is_zero()
+            && size.is_sign_negative() != self.held.is_sign_negative();
         if matches!(self.change, Change::Reopen { .. }) || turned {
             Ok((held, end))
         } else if end < held {
@@ -144,7 +146,8 @@ pub(super) fn gather<'a>(
     notes: &mut Vec<Note>,
 ) -> Result<Gathered<'a>, PlanError> {
     let positions: BTreeMap<&Symbol, &Position> = snapshot.positions.iter().map(|p| (&p.symbol, p)).collect();
-    let pools: BTreeMap<_, usize> = snapshot.pools.iter().enumerate().map(|(i, pool)| (&pool.id, i)).collect();
+    let pools: BTreeMap<_, usize> =
+        snapshot.pools.iter().enumerate().map(|(i, pool)| (&pool.id, i)).collect();
     let (cancels, counted) = resting(snapshot, target, policy, notes)?;
     let mut rows = Vec::with_capacity(target.symbols.len());
     let kept = positions.keys().copied().filter(|symbol| !target.symbols.contains_key(*symbol));
@@ -188,7 +191,11 @@ pub(super) fn gather<'a>(
             None => {
                 row.freedom = Freedom::Fixed;
                 row.goal = mark.value(Qty::new(held)?)?.get();
-                notes.push(note(symbol, NoteCode::Kept, "not in the target; kept and counted against the cap"));
+                notes.push(note(
+                    symbol,
+                    NoteCode::Kept,
+                    "not in the target; kept and counted against the cap",
+                ));
             }
             Some(wanted) => {
                 decide_freedom(&mut row, unresolved, state, notes);
@@ -310,7 +317,11 @@ fn decide_change(
         row.freedom = Freedom::ReduceOnly;
         row.margin_leverage = row.setting.of(Qty::new(row.held)?);
         row.mode = row.setting.mode;
-        notes.push(note(row.symbol, NoteCode::PhaseOver, "its leverage differs, but the leverage phase is over"));
+        notes.push(note(
+            row.symbol,
+            NoteCode::PhaseOver,
+            "its leverage differs, but the leverage phase is over",
+        ));
     }
     Ok(())
 }
@@ -351,8 +362,7 @@ fn changes_in_place(row: &Row<'_>, to: Leverage, can: &Capabilities) -> bool {
     let isolated = row.setting.mode == MarginMode::Isolated;
     let raises = row.setting.long < to || row.setting.short < to;
     let lowers = row.setting.long > to || row.setting.short > to;
-    let raise_fine =
-        if isolated { can.raise_with_position.isolated } else { can.raise_with_position.cross };
+    let raise_fine = if isolated { can.raise_with_position.isolated } else { can.raise_with_position.cross };
     let lower_fine = match (isolated, can.lower_isolated) {
         (false, _) => can.lower_cross_with_position,
         (true, LowerIsolated::Never) => false,
@@ -416,7 +426,10 @@ fn assign_waves(
         if wave > 0 {
             // Until its turn it is held at the old setting: count with whichever needs more margin.
             row.margin_leverage = row.margin_leverage.min(row.setting.of(Qty::new(row.held)?));
-            let text = format!("is closed and reopened in group {}, so that at most {at_once} are flat at once", wave.saturating_add(1));
+            let text = format!(
+                "is closed and reopened in group {}, so that at most {at_once} are flat at once",
+                wave.saturating_add(1)
+            );
             notes.push(note(row.symbol, NoteCode::Waits, &text));
         }
     }
@@ -438,7 +451,10 @@ fn resting<'a>(
         // Long lists are cut: the message is one line.
         let named: Vec<_> = orders.iter().take(5).map(|order| describe(order)).collect();
         let more = if orders.len() > named.len() { ", ..." } else { "" };
-        return Err(PlanError::OpenOrders { count: orders.len(), list: format!("{}{more}", named.join(", ")) });
+        return Err(PlanError::OpenOrders {
+            count: orders.len(),
+            list: format!("{}{more}", named.join(", ")),
+        });
     }
     let mut cancels = Vec::new();
     let mut counted: BTreeMap<&Symbol, Decimal> = BTreeMap::new();

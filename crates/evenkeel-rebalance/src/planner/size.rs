@@ -25,6 +25,8 @@ pub(super) struct Sized {
     pub(super) scale: Decimal,
     /// Share of every voluntary change that turnover allows.
     pub(super) trim: Decimal,
+    /// Share of what is added that found room.
+    pub(super) room: Decimal,
     pub(super) notes: Vec<Note>,
     /// Whether even this book does not keep the limits (it only reduces then).
     pub(super) above: bool,
@@ -116,13 +118,16 @@ impl Sizer<'_, '_> {
         }
         let full = self.limits.slack(self.rows, &sizes)?;
         let mut above = false;
+        let mut room = self.state.room_ceiling;
         if full.fits() {
             lots::improve(self.rows, &mut sizes, &candidates, self.limits)?;
         } else {
-            above = self.cut_acquires(&mut sizes, &mut notes)?;
+            let share = self.cut_acquires(&mut sizes, &mut notes)?;
+            room = room.times(share)?;
+            above = !self.limits.slack(self.rows, &sizes)?.fits();
         }
         self.limit_positions(&sizes)?;
-        Ok(Sized { sizes, scale: self.scale, trim: pass.trim, notes, above })
+        Ok(Sized { sizes, scale: self.scale, trim: pass.trim, room, notes, above })
     }
 
     /// One row's size, and the larger choice where lots leave one: `(size, Some((wanted, up)))`.
@@ -147,6 +152,7 @@ impl Sizer<'_, '_> {
             );
             notes.push(note(row.symbol, NoteCode::Truncated, &text));
         }
+        wanted = with_room(row, wanted, self.state.room_ceiling)?;
         if row.reopens() {
             return self.opened(row, Decimal::ZERO, wanted, notes);
         }
@@ -188,13 +194,7 @@ impl Sizer<'_, '_> {
         if change.is_zero() {
             return Ok(Some(row.held));
         }
-        let settled = if self.state.round == 0 || row.held.is_zero() {
-            Decimal::ZERO
-        } else {
-            let quarter = gross.times(Decimal::new(25, 2))?;
-            let own = wanted.abs().times(row.mark.get())?;
-            own.min(quarter).times(self.policy.tolerance.get())?
-        };
+        let settled = self.settled(row, wanted)?;
         let band = gross.times(self.policy.band.width.get())?;
         // While nothing was acquired yet, opening a whole lot for most of one is still to be decided.
         let by_lots = !row.held.is_zero() || self.state.phase == PhaseKind::Acquire;
@@ -211,12 +211,24 @@ impl Sizer<'_, '_> {
         Ok(Some(row.held))
     }
 
+    /// What re-planning does not correct: the tolerated error of the position's own size, and at most of a quarter of
+    /// the book. Zero for the first plan of a run, and for what is not held yet.
+    fn settled(&self, row: &Row<'_>, wanted: Decimal) -> Result<Decimal, NumberError> {
+        if self.state.round == 0 || row.held.is_zero() {
+            return Ok(Decimal::ZERO);
+        }
+        let quarter = self.target.gross.get().times(self.scale)?.times(Decimal::new(25, 2))?;
+        let own = wanted.abs().times(row.mark.get())?;
+        own.min(quarter).times(self.policy.tolerance.get())
+    }
+
     fn to_band_edge(&self, row: &Row<'_>, wanted: Decimal) -> Result<Decimal, NumberError> {
         let band = self.policy.band;
         if band.to == BandTo::Centre || band.width.get().is_zero() || row.goal.is_zero() {
             return Ok(wanted);
         }
-        let width = self.target.gross.get().times(self.scale)?.times(band.width.get())?.over(row.mark.get())?;
+        let width =
+            self.target.gross.get().times(self.scale)?.times(band.width.get())?.over(row.mark.get())?;
         if wanted > row.held { wanted.minus(width) } else { wanted.plus(width) }
     }
 
@@ -229,7 +241,11 @@ impl Sizer<'_, '_> {
         notes: &mut Vec<Note>,
     ) -> Result<Decimal, PlanError> {
         if !self.may_release {
-            notes.push(note(row.symbol, NoteCode::PhaseOver, "a reduction is left: the release phase is over"));
+            notes.push(note(
+                row.symbol,
+                NoteCode::PhaseOver,
+                "a reduction is left: the release phase is over",
+            ));
             return Ok(row.held);
         }
         let held = row.held.abs();
@@ -259,7 +275,9 @@ impl Sizer<'_, '_> {
         if cut >= held {
             return self.closed(row, notes);
         }
-        row.held.minus(if row.held.is_sign_negative() { Decimal::ZERO.minus(cut)? } else { cut }).map_err(Into::into)
+        row.held
+            .minus(if row.held.is_sign_negative() { Decimal::ZERO.minus(cut)? } else { cut })
+            .map_err(Into::into)
     }
 
     /// Nothing is left, unless the venue takes no order that small.
@@ -312,7 +330,9 @@ impl Sizer<'_, '_> {
         if order.is_zero() || self.below_minimum(row, order, side, Part::Addition)?.is_some() {
             let larger = up.minus(base)?.abs();
             let least = self.below_minimum(row, larger, side, Part::Addition)?;
-            let reachable = least.is_none() && row.within_limit(up)?;
+            // A reduction that was raised to the minimum is not taken back in a later round of the run.
+            let late = self.state.round > 0 && !base.is_zero();
+            let reachable = least.is_none() && row.within_limit(up)? && !late;
             if !reachable && !wanted.minus(base)?.is_zero() {
                 let text = match least {
                     Some(least) => format!("adding {order} is below the minimum order of {least}; left"),
@@ -341,7 +361,8 @@ impl Sizer<'_, '_> {
             Part::FullClose => rule != MinNotionalRule::NoExemption,
         };
         let lot = row.instrument.lot;
-        let up = |qty: Decimal| -> Result<Decimal, NumberError> { Ok(lot.away_from_zero(Qty::new(qty)?)?.get()) };
+        let up =
+            |qty: Decimal| -> Result<Decimal, NumberError> { Ok(lot.away_from_zero(Qty::new(qty)?)?.get()) };
         let limit = row.quote(side).limit.get();
         let mut least = Decimal::ZERO;
         if let Some(min) = row.instrument.min_notional.filter(|_| !exempt) {
@@ -357,8 +378,8 @@ impl Sizer<'_, '_> {
         Ok((qty < least).then_some(least))
     }
 
-    /// Shrinks everything that adds by one share until the limits are kept; whether they are not even then.
-    fn cut_acquires(&self, sizes: &mut [Decimal], notes: &mut Vec<Note>) -> Result<bool, PlanError> {
+    /// Shrinks everything that adds by one share until the limits are kept; that share.
+    fn cut_acquires(&self, sizes: &mut [Decimal], notes: &mut Vec<Note>) -> Result<Decimal, PlanError> {
         let mut base = Vec::with_capacity(sizes.len());
         for (row, size) in self.rows.iter().zip(sizes.iter()) {
             base.push(acquire_base(row, *size));
@@ -373,7 +394,7 @@ impl Sizer<'_, '_> {
             let wanted = base.plus(size.minus(*base)?.times(share)?)?;
             *size = self.opened(row, *base, wanted, notes)?.0;
         }
-        Ok(!self.limits.slack(self.rows, sizes)?.fits())
+        Ok(share)
     }
 
     fn limit_positions(&self, sizes: &[Decimal]) -> Result<(), PlanError> {
@@ -457,6 +478,19 @@ fn trimmed(row: &Row<'_>, wanted: Decimal, trim: Decimal) -> Result<Decimal, Num
     let end = start.plus(wanted.minus(start)?.times(trim)?)?;
     let (low, high) = if wanted < row.held { (wanted, row.held) } else { (row.held, wanted) };
     Ok(end.max(low).min(high))
+}
+
+/// The share `room` of what was to be added to where the run started, and never less than what is held of it.
+fn with_room(row: &Row<'_>, wanted: Decimal, room: Decimal) -> Result<Decimal, NumberError> {
+    if room == Decimal::ONE || wanted.is_zero() {
+        return Ok(wanted);
+    }
+    let inside =
+        |size: Decimal| size.is_sign_negative() == wanted.is_sign_negative() && size.abs() <= wanted.abs();
+    let start = row.target.map_or(row.held, |target| target.start.get());
+    let base = if inside(start) && !row.reopens() { start } else { Decimal::ZERO };
+    let end = base.plus(wanted.minus(base)?.times(room)?)?;
+    Ok(if inside(row.held) && row.held.abs() > end.abs() && !row.reopens() { row.held } else { end })
 }
 
 /// What is held of a symbol when the acquire phase begins.

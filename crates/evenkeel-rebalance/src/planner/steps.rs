@@ -173,9 +173,9 @@ impl Builder<'_> {
                 modes.push(plain(row.symbol, Action::SetMarginMode, work, at, reason));
             }
             let writes = row.change != Change::None && row.needs_leverage();
-            let lowers_it =
-                row.setting.long > target.leverage || row.setting.short > target.leverage;
-            if !rest.is_zero() && row.setting.mode == MarginMode::Isolated && row.mode == MarginMode::Isolated {
+            let lowers_it = row.setting.long > target.leverage || row.setting.short > target.leverage;
+            if !rest.is_zero() && row.setting.mode == MarginMode::Isolated && row.mode == MarginMode::Isolated
+            {
                 self.margin_moves(row, rest, writes && lowers_it, &mut adds, &mut removes)?;
             }
             if writes {
@@ -273,7 +273,11 @@ impl Builder<'_> {
         };
         let parts = split(row, change.abs())?;
         if parts.len() > 1 {
-            let text = format!("{} orders: the venue's largest is {}", parts.len(), parts.first().copied().unwrap_or_default());
+            let text = format!(
+                "{} orders: the venue's largest is {}",
+                parts.len(),
+                parts.first().copied().unwrap_or_default()
+            );
             self.notes.push(note(row.symbol, NoteCode::Split, &text));
         }
         let mut at = from;
@@ -323,7 +327,13 @@ fn split(row: &Row<'_>, qty: Decimal) -> Result<Vec<Decimal>, PlanError> {
     Ok(parts)
 }
 
-fn plain(symbol: &evenkeel_types::Symbol, action: Action, work: Work, qty_after: Qty, reason: String) -> Step {
+fn plain(
+    symbol: &evenkeel_types::Symbol,
+    action: Action,
+    work: Work,
+    qty_after: Qty,
+    reason: String,
+) -> Step {
     Step { index: 0, symbol: symbol.clone(), action, work, qty_after, value: Usd::ZERO, reason }
 }
 

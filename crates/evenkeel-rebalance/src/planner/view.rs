@@ -5,9 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use evenkeel_margin::{Account, Backing, MarginError, Trade};
-use evenkeel_types::{
-    LowerIsolated, MarginMode, PositionMode, PositionSide, Rate, Snapshot, Symbol, Usd,
-};
+use evenkeel_types::{LowerIsolated, MarginMode, PositionMode, PositionSide, Rate, Snapshot, Symbol, Usd};
 
 use crate::plan::{AccountView, Phase, PlanError, PositionView, Step, Work};
 use crate::policy::Policy;

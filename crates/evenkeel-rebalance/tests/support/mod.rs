@@ -93,7 +93,8 @@ impl World {
         self.snapshot.quotes.insert(name.clone(), Quote { mark, bid: None, ask: None });
         let rate = |text: &str| text.parse().unwrap();
         self.snapshot.fees.insert(name.clone(), FeeRates { maker: rate("0.00015"), taker: rate("0.00045") });
-        let setting = LeverageSetting::both(name.clone(), x(leverage), MarginMode::Cross, Timestamp(1_000_000));
+        let setting =
+            LeverageSetting::both(name.clone(), x(leverage), MarginMode::Cross, Timestamp(1_000_000));
         self.snapshot.settings.insert(name, setting);
         self
     }
