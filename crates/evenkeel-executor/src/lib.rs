@@ -13,10 +13,13 @@
 
 mod event;
 pub mod journal;
+mod machine;
 mod outcome;
 mod preview;
 mod report;
 mod run;
+mod settle;
+mod submit;
 mod text;
 
 pub use event::Event;

@@ -175,7 +175,9 @@ impl fmt::Display for HaltReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HaltReason::NeedsApproval { why } => write!(f, "a new approval is needed: {why}"),
-            HaltReason::ExpiredPlan => f.write_str("the approved plan has expired; preview and approve again"),
+            HaltReason::ExpiredPlan => {
+                f.write_str("the approved plan has expired; preview and approve again")
+            }
             HaltReason::StaleSnapshot { why } => {
                 write!(f, "the venue did not show what is known to be true in time: {why}")
             }

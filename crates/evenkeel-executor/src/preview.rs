@@ -5,8 +5,8 @@ use std::fmt;
 
 use evenkeel_exchange::Observe;
 use evenkeel_rebalance::{
-    AccountView, CheckedPlan, Envelope, Findings, Plan, PlanError, PlanId, Policy, ResolvedTarget, RunState, Target,
-    TargetError, Work, check, plan,
+    AccountView, CheckedPlan, Envelope, Findings, Plan, PlanError, PlanId, Policy, ResolvedTarget, RunState,
+    Target, TargetError, Work, check, plan,
 };
 use evenkeel_types::{Decimal, NumberError, Snapshot, SnapshotError, Symbol, Timestamp, Usd, round};
 
@@ -106,7 +106,8 @@ impl Preview {
         let target = target.resolve(&snapshot)?;
         let state = RunState::start();
         let plan = plan(&snapshot, &target, policy, &state)?;
-        let plan = check(&snapshot, &target, policy, &state, plan).map_err(|found| PreviewError::Check(Box::new(found)))?;
+        let plan = check(&snapshot, &target, policy, &state, plan)
+            .map_err(|found| PreviewError::Check(Box::new(found)))?;
         let envelope = plan.envelope(&target, &lot_values(&snapshot, &target)?, policy.turnover_slack)?;
         Ok(Self { snapshot, target, policy: policy.clone(), plan, envelope })
     }
@@ -217,7 +218,9 @@ fn account(f: &mut fmt::Formatter<'_>, title: &str, view: &AccountView) -> fmt::
 }
 
 fn percent(fraction: Decimal) -> String {
-    fraction.checked_mul(Decimal::ONE_HUNDRED).map_or_else(|| "N/A".into(), |percent| round::for_reading(percent, 2))
+    fraction
+        .checked_mul(Decimal::ONE_HUNDRED)
+        .map_or_else(|| "N/A".into(), |percent| round::for_reading(percent, 2))
 }
 
 /// Enough of a hash to tell two plans apart on a screen.

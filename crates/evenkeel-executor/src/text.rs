@@ -7,7 +7,8 @@ pub(crate) fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
     let mut line = String::from(indent);
     let mut empty = true;
     for word in text.split_whitespace() {
-        let needed = line.chars().count().saturating_add(word.chars().count()).saturating_add(usize::from(!empty));
+        let needed =
+            line.chars().count().saturating_add(word.chars().count()).saturating_add(usize::from(!empty));
         if !empty && needed > width {
             lines.push(std::mem::replace(&mut line, String::from(indent)));
             empty = true;
