@@ -484,6 +484,15 @@ proptest! {
         walk(&made, &plan, case.seed, true)?;
     }
 
+    /// The checker, which shares no code with the planner, finds nothing in any plan.
+    #[test]
+    fn every_plan_passes_the_checker(case in case(6)) {
+        let Some(made) = build(&case) else { return Err(TestCaseError::reject("no target")) };
+        let Some(plan) = first_plan(&made) else { return Err(TestCaseError::reject("refused")) };
+        let checked = check(&made.world.snapshot, &made.target, &made.policy, &RunState::start(), plan);
+        prop_assert!(checked.is_ok(), "{}", checked.unwrap_err());
+    }
+
     /// Any subset, any partial fill of the phase that is carried out.
     #[test]
     fn no_part_of_a_phase_breaks_a_limit(case in case(6)) {

@@ -152,8 +152,10 @@ impl Tiers {
             };
             let deduction = row.deduction.unwrap_or(derived);
             let jump = deduction.minus(derived).map_err(number)?.abs();
-            // Venues print deductions rounded; a whole unit of quote currency is no rounding any more.
-            if jump > Usd::new(1).map_err(number)? {
+            // Venues print deductions rounded; a whole unit of quote currency is no rounding any more. The first
+            // tier has nothing to be continuous with but zero.
+            let rounding = if index == 0 { Usd::ZERO } else { Usd::new(1).map_err(number)? };
+            if jump > rounding {
                 return Err(TierError::Continuity { index, given: deduction, derived });
             }
             tiers.push(MarginTier {
@@ -261,6 +263,7 @@ mod tests {
             (alloc::vec![ok, row("10", 50, "0.02", None)], "more leverage"),
             (alloc::vec![ok, row("10", 20, "0.01", None)], "lower maintenance"),
             (alloc::vec![ok, row("10000", 20, "0.02", Some("100"))], "jump"),
+            (alloc::vec![row("0", 40, "0.0125", Some("1"))], "jump"),
             (alloc::vec![row("0", 40, "-0.0125", None)], "zero or above"),
         ] {
             let error = alloc::format!("{}", Tiers::new(&rows, None).unwrap_err());

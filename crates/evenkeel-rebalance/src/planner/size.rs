@@ -38,6 +38,8 @@ struct Pass {
     force: bool,
     /// Share of every voluntary change that turnover allows.
     trim: Decimal,
+    /// How often the turnover may still be brought down by a share.
+    tries: u32,
 }
 
 struct Sizer<'a, 'b> {
@@ -78,7 +80,7 @@ pub(super) fn decide<'a>(
         binding: if state.round == 0 { over || scale < Decimal::ONE } else { far_over },
         may_release: state.phase == PhaseKind::Release || far_over,
     };
-    let mut pass = Pass { force: false, trim: state.trim_ceiling };
+    let mut pass = Pass { force: false, trim: state.trim_ceiling, tries: PASSES.saturating_sub(1) };
     let mut kept_from_reopening = Vec::new();
     let mut sized = sizer.pass(&pass)?;
     for _ in 0..PASSES {
@@ -111,7 +113,8 @@ impl Sizer<'_, '_> {
         let mut candidates = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             let (size, up) = self.size(row, pass, &mut notes)?;
-            if let Some((wanted, up)) = up {
+            // Where turnover binds, nothing is rounded up beyond it.
+            if let Some((wanted, up)) = up.filter(|_| pass.trim == Decimal::ONE) {
                 candidates.push((index, wanted, up));
             }
             sizes.push(size);
@@ -453,12 +456,16 @@ impl Sizer<'_, '_> {
         if total > budget && pass.trim > Decimal::ZERO {
             // One share for all, of the way from where the run started: what was traded already stays traded.
             let mut way = Decimal::ZERO;
-            for row in self.rows.iter().filter(|row| !row.reopens() && row.freedom != Freedom::Fixed) {
+            let traded = self.rows.iter().zip(&values).filter(|(row, value)| !row.reopens() && !value.is_zero());
+            for (row, _) in traded {
                 let start = row.target.map_or(row.held, |target| target.start.get());
                 let whole = row.size_at(self.scale)?.minus(start)?.abs();
                 way = way.plus(whole.times(row.mark.get())?)?;
             }
-            let share = if way > Decimal::ZERO { total.minus(budget)?.over(way)? } else { Decimal::ONE };
+            // Lots can keep a pass from saving what it was meant to; the last one then trades nothing voluntary.
+            pass.tries = pass.tries.saturating_sub(1);
+            let last = pass.tries == 0;
+            let share = if way > Decimal::ZERO && !last { total.minus(budget)?.over(way)? } else { Decimal::ONE };
             pass.trim = pass.trim.minus(share)?.max(Decimal::ZERO);
             let text = format!("every voluntary trade is made smaller: the turnover cap is {max}");
             notes.retain(|note| note.symbol.is_some());
