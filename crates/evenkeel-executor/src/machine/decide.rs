@@ -173,26 +173,14 @@ impl Machine {
 
     /// The plan is about to be carried out: what the planner must remember of it.
     pub(super) fn remember(&mut self, plan: &Plan) {
-        let Some(phase) = plan.phases.first() else { return };
+        if plan.is_empty() {
+            return;
+        }
         self.sent = true;
         self.current = false;
         self.carried_out = true;
         self.rounds = self.rounds.saturating_add(1);
         self.budget.rounds = self.budget.rounds.saturating_add(1);
-        self.state.round = self.state.round.saturating_add(1);
-        self.state.phase = phase.kind;
-        // Within a run the factor may fall, never rise.
-        self.state.scale_ceiling = self.state.scale_ceiling.min(plan.cap.scale);
-        let opens = |symbol: &Symbol| {
-            plan.steps().any(|step| step.symbol == *symbol && step.action == evenkeel_rebalance::Action::Open)
-        };
-        for step in &phase.steps {
-            let closes = matches!(step.work, Work::Order { .. })
-                && step.action == evenkeel_rebalance::Action::Close
-                && opens(&step.symbol);
-            if closes {
-                self.state.reopening.insert(step.symbol.clone());
-            }
-        }
+        self.state.begin(plan);
     }
 }
