@@ -3,12 +3,12 @@
 use evenkeel_exchange::{ErrorKind, Result};
 use evenkeel_margin::initial_margin;
 use evenkeel_types::{
-    Leverage, LowerIsolated, MarginAdjustment, MarginMode, MarginModeScope, MarginModes, PositionSide, Side,
-    Symbol, Usd,
+    Leverage, LowerIsolated, MarginAdjustment, MarginMode, MarginModeScope, MarginModes, PositionSide, Round,
+    Side, Symbol, Usd,
 };
 
 use crate::refusal::{Outcome, refused};
-use crate::state::{Held, Leg, State};
+use crate::state::{Held, Leg, State, money};
 use crate::truth::Cause;
 use crate::world::{World, Write};
 
@@ -116,11 +116,11 @@ impl World {
                 // What the lower requirement frees, as far as the bucket has it above the new one.
                 let freed = initial_margin(notional, present)?.minus(needed)?;
                 let spare = equity.minus(needed)?.max(Usd::ZERO);
-                return move_margin(next, leg, freed.min(spare).negated());
+                return move_margin(next, leg, money(freed.min(spare), Round::Down)?.negated());
             }
             return Ok(());
         }
-        let missing = needed.minus(equity)?.max(Usd::ZERO);
+        let missing = money(needed.minus(equity)?.max(Usd::ZERO), Round::Up)?;
         match rules.lower_isolated {
             LowerIsolated::AfterTopUp if missing.is_zero() => Ok(()),
             LowerIsolated::AfterTopUp => {
@@ -230,7 +230,7 @@ fn switch(next: &mut State, leg: &Leg, mode: MarginMode) -> Outcome<()> {
     match mode {
         MarginMode::Isolated => {
             let leverage = next.market(&leg.0)?.leverage(next.qty(leg));
-            let margin = initial_margin(next.notional(leg)?, leverage)?;
+            let margin = money(initial_margin(next.notional(leg)?, leverage)?, Round::Up)?;
             // The bucket's equity is to be `margin`: its unrealised profit moves with the position.
             let profit = next.held.get(leg).map(|held| next.unrealised(leg, held)).transpose()?;
             if let Some(held) = next.held.get_mut(leg) {

@@ -8,9 +8,10 @@ use evenkeel_exchange::ErrorKind;
 use evenkeel_margin::{
     MarginRules, cash_leg, initial_margin, liquidation_price, maintenance_margin, notional,
 };
+use evenkeel_types::round::to_places;
 use evenkeel_types::{
     ClientOrderId, Collateral, Exact, FeeRates, Instrument, Instruments, Leverage, MarginMode, OrderKind,
-    PoolId, PositionSide, Price, Qty, Quote, Rate, Side, Symbol, TimeInForce, Timestamp, Usd,
+    PoolId, PositionSide, Price, Qty, Quote, Rate, Round, Side, Symbol, TimeInForce, Timestamp, Usd,
 };
 
 use crate::refusal::{Outcome, Refusal};
@@ -357,7 +358,7 @@ impl State {
             if whole {
                 return Ok(amount);
             }
-            Ok(Usd::new(amount.get().times(qty.get())?.over(held.qty.abs().get())?)?)
+            money(Usd::new(amount.get().times(qty.get())?.over(held.qty.abs().get())?)?, Round::Down)
         };
         let paid = share(held.paid)?;
         let change = if held.qty.is_negative() { qty } else { qty.negated() };
@@ -405,13 +406,21 @@ impl State {
             held.entry = Some(Price::new(held.paid.get().over(held.qty.get())?)?);
         }
         if let Some(cash) = held.bucket {
-            let margin = initial_margin(value, leverage)?;
+            let margin = money(initial_margin(value, leverage)?, Round::Up)?;
             held.bucket = Some(cash.plus(margin)?);
             self.credit(pool, margin.negated())?;
         }
         self.held.insert(leg.clone(), held);
         Ok(())
     }
+}
+
+/// Decimals of an amount that is moved after a division, as venues keep balances. Whole sums of such amounts are exact,
+/// so that money is neither made nor lost, in whatever order it moves.
+const MONEY_PLACES: u32 = 8;
+
+pub(crate) fn money(amount: Usd, round: Round) -> Outcome<Usd> {
+    Ok(Usd::new(to_places(amount.get(), MONEY_PLACES, round))?)
 }
 
 pub(crate) fn unknown_symbol(symbol: &Symbol) -> Refusal {

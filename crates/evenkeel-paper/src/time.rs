@@ -13,9 +13,9 @@ use crate::state::State;
 use crate::truth::Cause;
 use crate::world::{World, Write};
 
-/// How many events one advance handles before the rest of the time passes without any: ten years of hourly funding. It
-/// keeps a sleep of centuries from hanging.
-const MAX_EVENTS: usize = 100_000;
+/// How many events one advance handles; what is left over happens at the next one. More than a year of hourly funding
+/// of one symbol, and a bound that keeps a sleep of centuries from hanging.
+const MAX_EVENTS: usize = 10_000;
 
 /// How an order that can trade at once finds its price. Buys are meant below; sells are the mirror image. An order
 /// whose limit is below the price to beat does not trade.
@@ -264,26 +264,22 @@ impl World {
 
     /// Funding is due: every position of the symbol pays `qty * mark * rate`, from its bucket or its pool.
     fn fund(&mut self, symbol: &Symbol) {
-        let mut next = self.state.clone();
-        let Ok(market) = next.market_mut(symbol) else { return };
-        let (rate, mark, interval) = (market.funding, market.quote.mark, market.interval);
-        market.next_funding = self.now.after(interval);
-        let again = market.next_funding;
-        let paid = pay_funding(&mut next, symbol, mark, rate).and_then(|paid| check(&next).map(|()| paid));
-        match paid {
-            Ok(paid) if !paid.is_zero() => {
-                self.note(format_args!("funding {symbol} {paid}"));
-                self.commit(next, Cause::Funding);
-                self.liquidate();
-            }
-            _ => {
-                if let Ok(market) = self.state.market_mut(symbol) {
-                    market.next_funding = again;
-                }
-            }
-        }
-        if again > self.now {
+        let Ok(market) = self.state.market_mut(symbol) else { return };
+        let (rate, mark) = (market.funding, market.quote.mark);
+        market.next_funding = self.now.after(market.interval);
+        if market.next_funding > self.now {
+            let again = market.next_funding;
             self.enqueue(again, Due::Funding(symbol.clone()));
+        }
+        if rate == Rate::ZERO || !self.state.is_held(symbol) {
+            return;
+        }
+        let mut next = self.state.clone();
+        let paid = pay_funding(&mut next, symbol, mark, rate).and_then(|paid| check(&next).map(|()| paid));
+        if let Ok(paid) = paid {
+            self.note(format_args!("funding {symbol} {paid}"));
+            self.commit(next, Cause::Funding);
+            self.liquidate();
         }
     }
 }

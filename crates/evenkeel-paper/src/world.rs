@@ -11,11 +11,11 @@ use evenkeel_types::{
 
 use crate::faults::{Fate, FaultRule, Tweak, Verdict, judge};
 use crate::profile::Profile;
-use crate::refusal::Outcome;
+use crate::refusal::{Outcome, refused};
 use crate::rng::Rng;
 use crate::settle::Withheld;
 use crate::state::{State, Totals};
-use crate::time::{Due, Execution};
+use crate::time::{Due, Execution, check};
 use crate::truth::{Cause, Log, OrderRecord, Sample, Truth};
 
 /// How many earlier states a stale reading can go back to. Enough for a whole phase of a rebalance; each is a copy of
@@ -121,15 +121,19 @@ impl World {
         self.latency = latency;
     }
 
-    /// Adds money to a pool, or takes some (below zero).
+    /// Adds money to a pool, or takes some that is free (below zero).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] without such a pool, [`ErrorKind::Invalid`] for an amount that does not fit.
+    /// [`ErrorKind::NotFound`] without such a pool, [`ErrorKind::InsufficientMargin`] for more than is free,
+    /// [`ErrorKind::Invalid`] for an amount that does not fit.
     pub fn add_funds(&mut self, pool: &PoolId, amount: Usd) -> Result<()> {
         let mut next = self.state.clone();
         let done = next.credit(pool, amount).and_then(|()| {
             next.totals.deposits = next.totals.deposits.plus(amount)?;
-            Ok(())
+            if amount.is_negative() && next.free(pool)?.is_negative() {
+                return refused(ErrorKind::InsufficientMargin, "not that much is free");
+            }
+            check(&next)
         });
         done.map_err(|refusal| refusal.into_error(self.venue.clone(), Operation::AdjustMargin))?;
         self.note(format_args!("funds {pool} {amount}"));

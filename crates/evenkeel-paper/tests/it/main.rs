@@ -3,4 +3,5 @@
 
 mod broken;
 mod conformance;
+mod oracle;
 mod support;
