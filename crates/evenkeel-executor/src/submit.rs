@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use evenkeel_exchange::{Effect, Error, ErrorKind, OrderRequest, Result};
-use evenkeel_rebalance::PlanId;
+use evenkeel_rebalance::{Action, PlanId};
 use evenkeel_types::{
     ClientOrderId, Dedupe, Fill, NumberError, OrderIntent, OrderState, OrderStatus, Qty, Symbol, Timestamp,
 };
@@ -63,6 +63,7 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     pub(crate) step: u32,
+    pub(crate) action: Action,
     pub(crate) intent: OrderIntent,
     request: Option<OrderRequest>,
     now: Now,
@@ -123,11 +124,12 @@ impl Batch {
     /// Orders with the request that each is sent by.
     pub(crate) fn new(
         plan: Option<PlanId>,
-        orders: impl IntoIterator<Item = (u32, OrderRequest)>,
+        orders: impl IntoIterator<Item = (u32, Action, OrderRequest)>,
         rules: Rules,
     ) -> Self {
-        let ticket = |(step, request): (u32, OrderRequest)| Ticket {
+        let ticket = |(step, action, request): (u32, Action, OrderRequest)| Ticket {
             step,
+            action,
             intent: request.intent().clone(),
             request: Some(request),
             now: Now::Waiting,

@@ -314,11 +314,10 @@ impl Machine {
             self.give_back(&plan, "stopped before it was sent");
             return stopped;
         }
-        let kind = phase.kind;
         for (_, action, request) in &orders {
             let intent = request.intent();
             self.ordered.insert(intent.id, intent.qty);
-            self.trades.sent(&intent.symbol, kind);
+            self.trades.sent(&intent.symbol, *action);
             self.out.push(Command::Tell(Event::OrderSent {
                 action: *action,
                 symbol: intent.symbol.clone(),
@@ -334,7 +333,6 @@ impl Machine {
             expires: plan.expires,
             since: self.last.as_of,
         };
-        let orders = orders.into_iter().map(|(step, _, request)| (step, request));
         let batch = Batch::new(Some(plan.id()), orders, rules);
         self.drive(now, cancelled, plan, Box::new(batch))
     }
@@ -387,20 +385,20 @@ impl Machine {
                     if state.filled < intent.qty {
                         failed.entry(symbol.clone()).or_insert(None);
                         let error = format!("{} of {} executed within the limit", state.filled, intent.qty);
-                        self.book(kind, ticket, state)?;
-                        self.trades.failed(symbol, kind, &error);
+                        self.book(ticket, state)?;
+                        self.trades.failed(symbol, ticket.action, &error);
                     } else {
-                        self.book(kind, ticket, state)?;
+                        self.book(ticket, state)?;
                     }
                 }
                 Fate::Refused { kind: ErrorKind::ReduceOnly, error, .. } if intent.reduce_only => {
                     // Nothing to reduce: the next reading tells whether it is flat.
                     self.expect.smaller.insert(symbol.clone());
-                    self.trades.failed(symbol, kind, error);
+                    self.trades.failed(symbol, ticket.action, error);
                     failed.entry(symbol.clone()).or_insert(None);
                 }
                 Fate::Refused { error, retry_after, .. } => {
-                    self.trades.failed(symbol, kind, error);
+                    self.trades.failed(symbol, ticket.action, error);
                     let wait = failed.entry(symbol.clone()).or_insert(None);
                     *wait = (*wait).max(*retry_after);
                 }
@@ -410,8 +408,8 @@ impl Machine {
                     let open = intent.qty.minus(*known)?;
                     self.quarantine(ticket, open)?;
                     let state = lost_state(ticket, *known);
-                    self.book(kind, ticket, &state)?;
-                    self.trades.unknown(symbol, kind, error);
+                    self.book(ticket, &state)?;
+                    self.trades.unknown(symbol, ticket.action, error);
                     lost.get_or_insert((symbol.clone(), intent.id, intent.side, open));
                 }
             }
@@ -447,11 +445,11 @@ impl Machine {
     }
 
     /// Counts an execution: the position that must be shown, turnover, fees, the trade.
-    fn book(&mut self, kind: PhaseKind, ticket: &Ticket, state: &OrderState) -> Result<(), NumberError> {
+    fn book(&mut self, ticket: &Ticket, state: &OrderState) -> Result<(), NumberError> {
         let intent = &ticket.intent;
         let price = state.average_price.unwrap_or(intent.limit);
         let fee = trades::fee_of(&self.last, &intent.symbol, price, state.filled)?;
-        self.trades.filled(kind, state, price, fee)?;
+        self.trades.filled(ticket.action, state, price, fee)?;
         self.state.turnover = self.state.turnover.plus(price.value(state.filled)?)?;
         self.state.fees = self.state.fees.plus(state.fee.unwrap_or(fee))?;
         let position = self.expect.positions.entry(intent.symbol.clone()).or_insert(Qty::ZERO);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_rebalance::{CheckedPlan, Phase, PhaseKind, Plan, Work, check, plan, verify};
+use evenkeel_rebalance::{CheckedPlan, Phase, PhaseKind, Plan, check, plan, verify};
 use evenkeel_types::{Symbol, Timestamp};
 
 use super::{Budget, MAX_ROUNDS, Machine, Stage, Stop};

@@ -7,13 +7,13 @@ use evenkeel_types::{Exact, NumberError, OrderState, Price, Qty, Side, Snapshot,
 
 use crate::report::{Summary, TradeReport, TradeStatus};
 
-/// All that a run does to one symbol in one direction.
-type Key = (Symbol, PhaseKind);
+/// One trade: all that a run does to a symbol under one name. What is left of a trade that was begun may be planned
+/// under another name (an opened position is then increased); it is still the same trade.
+type Key = (Symbol, Action);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trades {
-    entries: Vec<(Key, Trade)>,
-    /// The position of each entry in the order of first planning.
+    entries: Vec<(Symbol, Trade)>,
     index: BTreeMap<Key, usize>,
 }
 
@@ -34,8 +34,8 @@ struct Trade {
     reason: String,
 }
 
-fn kind_of(step: &Step) -> PhaseKind {
-    match step.action {
+fn kind_of(action: Action) -> PhaseKind {
+    match action {
         Action::Increase | Action::Open => PhaseKind::Acquire,
         _ => PhaseKind::Release,
     }
@@ -45,19 +45,15 @@ impl Trades {
     /// Everything that a plan means to do. What was begun keeps its name; its size is what was filled and what is
     /// still planned.
     pub(crate) fn plan(&mut self, plan: &Plan) -> Result<(), NumberError> {
-        let mut sums: BTreeMap<Key, (Qty, Usd)> = BTreeMap::new();
-        for step in plan.phases.iter().flat_map(|phase| &phase.steps) {
+        let mut sums: BTreeMap<usize, (Qty, Usd)> = BTreeMap::new();
+        for step in plan.steps() {
             let Work::Order { side, qty, .. } = &step.work else { continue };
-            let key = (step.symbol.clone(), kind_of(step));
-            let (sum, value) = sums.get(&key).copied().unwrap_or((Qty::ZERO, Usd::ZERO));
-            sums.insert(key.clone(), (sum.plus(*qty)?, value.plus(step.value)?));
-            if !self.index.contains_key(&key) {
-                self.index.insert(key.clone(), self.entries.len());
-                self.entries.push((key, Trade::of(step, *side)));
-            }
+            let index = self.entry(step, *side);
+            let (sum, value) = sums.get(&index).copied().unwrap_or((Qty::ZERO, Usd::ZERO));
+            sums.insert(index, (sum.plus(*qty)?, value.plus(step.value)?));
         }
-        for (key, trade) in &mut self.entries {
-            match sums.get(key) {
+        for (index, (_, trade)) in self.entries.iter_mut().enumerate() {
+            match sums.get(&index) {
                 Some((qty, value)) => {
                     trade.size = trade.filled.plus(*qty)?;
                     trade.planned_value = trade.value.plus(*value)?;
@@ -70,13 +66,29 @@ impl Trades {
         Ok(())
     }
 
-    fn get(&mut self, symbol: &Symbol, kind: PhaseKind) -> Option<&mut Trade> {
-        let index = *self.index.get(&(symbol.clone(), kind))?;
+    fn entry(&mut self, step: &Step, side: Side) -> usize {
+        let key = (step.symbol.clone(), step.action);
+        if let Some(index) = self.index.get(&key) {
+            return *index;
+        }
+        let begun = self.entries.iter().position(|(symbol, trade)| {
+            *symbol == step.symbol && kind_of(trade.action) == kind_of(step.action) && trade.is_begun()
+        });
+        let index = begun.unwrap_or(self.entries.len());
+        if begun.is_none() {
+            self.entries.push((step.symbol.clone(), Trade::of(step, side)));
+        }
+        self.index.insert(key, index);
+        index
+    }
+
+    fn get(&mut self, symbol: &Symbol, action: Action) -> Option<&mut Trade> {
+        let index = *self.index.get(&(symbol.clone(), action))?;
         self.entries.get_mut(index).map(|(_, trade)| trade)
     }
 
-    pub(crate) fn sent(&mut self, symbol: &Symbol, kind: PhaseKind) {
-        if let Some(trade) = self.get(symbol, kind) {
+    pub(crate) fn sent(&mut self, symbol: &Symbol, action: Action) {
+        if let Some(trade) = self.get(symbol, action) {
             trade.orders = trade.orders.saturating_add(1);
         }
     }
@@ -84,12 +96,12 @@ impl Trades {
     /// An order ended; `price` and `fee` are used where the venue does not say.
     pub(crate) fn filled(
         &mut self,
-        kind: PhaseKind,
+        action: Action,
         state: &OrderState,
         price: Price,
         fee: Usd,
     ) -> Result<(), NumberError> {
-        if let Some(trade) = self.get(&state.symbol, kind) {
+        if let Some(trade) = self.get(&state.symbol, action) {
             trade.filled = trade.filled.plus(state.filled)?;
             trade.value = trade.value.plus(state.average_price.unwrap_or(price).value(state.filled)?)?;
             trade.fee = trade.fee.plus(state.fee.unwrap_or(fee))?;
@@ -100,14 +112,14 @@ impl Trades {
         Ok(())
     }
 
-    pub(crate) fn failed(&mut self, symbol: &Symbol, kind: PhaseKind, error: &str) {
-        if let Some(trade) = self.get(symbol, kind) {
+    pub(crate) fn failed(&mut self, symbol: &Symbol, action: Action, error: &str) {
+        if let Some(trade) = self.get(symbol, action) {
             trade.error = Some(error.into());
         }
     }
 
-    pub(crate) fn unknown(&mut self, symbol: &Symbol, kind: PhaseKind, error: &str) {
-        if let Some(trade) = self.get(symbol, kind) {
+    pub(crate) fn unknown(&mut self, symbol: &Symbol, action: Action, error: &str) {
+        if let Some(trade) = self.get(symbol, action) {
             trade.unknown = true;
             trade.error = Some(error.into());
         }
@@ -115,8 +127,10 @@ impl Trades {
 
     /// What went wrong last with a symbol.
     pub(crate) fn error(&self, symbol: &Symbol, kind: PhaseKind) -> Option<String> {
-        let index = *self.index.get(&(symbol.clone(), kind))?;
-        self.entries.get(index).and_then(|(_, trade)| trade.error.clone())
+        self.entries
+            .iter()
+            .filter(|(name, trade)| name == symbol && kind_of(trade.action) == kind)
+            .find_map(|(_, trade)| trade.error.clone())
     }
 
     /// The reports, and their summary. `done` says that the account is where it was meant to be, so that what was left
@@ -128,8 +142,9 @@ impl Trades {
     ) -> (Vec<TradeReport>, Summary) {
         let mut summary = Summary::default();
         let mut reports = Vec::new();
-        for ((symbol, kind), trade) in &self.entries {
-            let aside = set_aside.get(symbol).filter(|_| *kind == PhaseKind::Acquire);
+        for (symbol, trade) in &self.entries {
+            let kind = kind_of(trade.action);
+            let aside = set_aside.get(symbol).filter(|_| kind == PhaseKind::Acquire);
             let status = trade.status();
             if trade.orders == 0 && done && aside.is_none() {
                 // A later plan found that it need not be done.
@@ -140,7 +155,7 @@ impl Trades {
                 TradeStatus::Partial if done => &mut summary.successful,
                 TradeStatus::Skipped => &mut summary.skipped,
                 // Nothing to reduce any more is as good as reduced.
-                TradeStatus::Failed if done && trade.over && *kind == PhaseKind::Release => {
+                TradeStatus::Failed if done && trade.over && kind == PhaseKind::Release => {
                     &mut summary.successful
                 }
                 _ => &mut summary.failed,
@@ -187,6 +202,10 @@ impl Trade {
             error: None,
             reason: step.reason.clone(),
         }
+    }
+
+    fn is_begun(&self) -> bool {
+        self.orders > 0 && self.filled < self.size
     }
 
     fn status(&self) -> TradeStatus {

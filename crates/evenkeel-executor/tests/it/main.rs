@@ -1,0 +1,4 @@
+//! Whole runs against the paper exchange.
+
+mod scenarios;
+mod support;
