@@ -281,7 +281,7 @@ impl State {
         }
         let margin = |value: Usd| {
             let leverage = if value.is_negative() { market.short } else { market.long };
-            initial_margin(value, leverage)
+            money(initial_margin(value, leverage)?, Round::Up)
         };
         let own = margin(present)?;
         let needed = own.max(margin(most)?).max(margin(least)?);

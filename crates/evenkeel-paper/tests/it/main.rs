@@ -3,5 +3,7 @@
 
 mod broken;
 mod conformance;
+mod faults;
+mod fork;
 mod oracle;
 mod support;
