@@ -126,10 +126,8 @@ impl Broken {
             Bug::AnswersLate => {
                 (state.filled, state.status) = (Qty::ZERO, OrderStatus::Acknowledged);
             }
-            Bug::GivesPartAsWhole => {
-                if state.filled.is_positive() {
-                    (state.filled, state.status) = (state.qty, OrderStatus::Filled);
-                }
+            Bug::GivesPartAsWhole if state.filled.is_positive() => {
+                (state.filled, state.status) = (state.qty, OrderStatus::Filled);
             }
             // SOL comes in thousandths: this is the size that the suite broke on purpose.
             Bug::RefusesAndDoesItAllTheSame if ordered.qty.get().normalize().scale() > 3 => {

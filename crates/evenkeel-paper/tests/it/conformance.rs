@@ -13,7 +13,6 @@ fn setup() -> Setup {
 fn passes(builder: Builder, expected: &str) {
     let venue = PaperVenue::new(builder.build().unwrap());
     let report = block_on(trade(&venue, &venue.clock(), &setup()));
-    println!("{report}");
     assert!(report.is_success(), "{report}");
     let skipped: Vec<u32> =
         report.cases.iter().filter(|c| matches!(c.verdict, Verdict::Skipped(_))).map(|c| c.number).collect();

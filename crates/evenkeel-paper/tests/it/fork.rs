@@ -156,7 +156,7 @@ fn rest(snapshot: &mut Snapshot, symbol: &Symbol, line: &Line, lots: i64, buy: b
     let number = snapshot.open_orders.len();
     let conditional = kind > 1;
     snapshot.open_orders.push(OpenOrder {
-        id: (kind % 2 == 0).then(|| id(number as u64)),
+        id: kind.is_multiple_of(2).then(|| id(number as u64)),
         venue_order_id: format!("paper-{}", 7 * number),
         symbol: symbol.clone(),
         side: if buy { Side::Buy } else { Side::Sell },

@@ -6,4 +6,5 @@ mod conformance;
 mod faults;
 mod fork;
 mod oracle;
+mod rules;
 mod support;
