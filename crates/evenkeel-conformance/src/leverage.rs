@@ -99,6 +99,36 @@ impl Bench<'_> {
         Ok(())
     }
 
+    pub(crate) async fn leverage_with_orders(&mut self, steps: Steps) -> Tried {
+        self.rest_one().await?;
+        let before = self.setting().await?;
+        let other = if before.is(steps.usual) { steps.high } else { steps.usual };
+        let answer = self.venue.set_leverage(&self.symbol, other).await;
+        if self.rules().orders_block_leverage {
+            return self.unchanged(answer, &before).await;
+        }
+        answer?;
+        self.reads(other, before.mode).await
+    }
+
+    pub(crate) async fn mode_with_orders(&mut self) -> Tried {
+        let snapshot = self.snapshot().await?;
+        let before = snapshot.setting(&self.symbol)?.clone();
+        let other = other(before.mode);
+        let settable = self.rules().margin_mode_scope == MarginModeScope::Symbol
+            && snapshot.instrument(&self.symbol)?.margin_modes.allows(other);
+        if !settable {
+            return skipped("the margin mode cannot be set here");
+        }
+        self.rest_one().await?;
+        let answer = self.venue.set_margin_mode(&self.symbol, other).await;
+        if self.rules().orders_block_mode {
+            return self.unchanged(answer, &before).await;
+        }
+        answer?;
+        self.reads(before.long, other).await
+    }
+
     /// With a position at the usual leverage.
     pub(crate) async fn no_op_while_held(&mut self, steps: Steps, side: Side) -> Tried {
         let held = self.open(side, 1).await?;

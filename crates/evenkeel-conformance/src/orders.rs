@@ -107,6 +107,22 @@ impl Bench<'_> {
         Ok(Wish { side: Side::Buy, leg, qty, limit, tif: TimeInForce::Gtc, reduce_only: false })
     }
 
+    /// Leaves one order resting.
+    pub(crate) async fn rest_one(&mut self) -> Tried {
+        let snapshot = self.snapshot().await?;
+        let wish = self.resting(&snapshot)?;
+        let intent = self.intent(wish);
+        match self.send_intent(intent.clone()).await? {
+            Answer::Over(_) => self
+                .eventually("the order among the open ones", |snapshot| {
+                    snapshot.open_orders.iter().any(|order| order.id == Some(intent.id))
+                })
+                .await
+                .map(drop),
+            Answer::Refused(error) => failed(format!("refused: {error}")),
+        }
+    }
+
     pub(crate) async fn resting_order(&mut self) -> Tried {
         let snapshot = self.snapshot().await?;
         let wish = self.resting(&snapshot)?;

@@ -118,3 +118,34 @@ impl From<SnapshotError> for Stop {
         Stop::Failed(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_lines_up_and_counts() {
+        let case = |number, name: &str, verdict| Case { number, name: name.into(), verdict };
+        let mut report = Report {
+            venue: VenueId::new("toy").unwrap(),
+            cases: vec![
+                case(1, "short", Verdict::Passed),
+                case(20, "a longer name", Verdict::Skipped("no need".into())),
+            ],
+        };
+        assert!(report.is_success());
+        report.cases.push(case(30, "x", Verdict::Failed("it did not".into())));
+        assert!(!report.is_success());
+        assert_eq!(report.failures().count(), 1);
+        let lines = [
+            "conformance of toy",
+            "  1  short          passed",
+            " 20  a longer name  skipped  no need",
+            " 30  x              FAILED   it did not",
+            "1 passed, 1 failed, 1 skipped",
+        ];
+        assert_eq!(report.to_string(), lines.join("\n"));
+        report.cases.clear();
+        assert!(!report.is_success(), "nothing tried is no success");
+    }
+}

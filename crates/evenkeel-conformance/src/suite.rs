@@ -149,6 +149,8 @@ impl Run<'_, '_> {
         case!(self, 38, "a post-only order never takes", |b| b.post_only_never_takes());
         case!(self, 39, "a reused id does what is declared", |b| b.reused_id());
         case!(self, 40, "outcomes of a batch are in its order", |b| b.batch_in_order());
+        case!(self, 41, "open orders block leverage as declared", |b| b.leverage_with_orders(steps));
+        case!(self, 42, "open orders block the mode as declared", |b| b.mode_with_orders());
     }
 
     async fn held(&mut self, steps: Steps, mode: MarginMode, side: Side) {

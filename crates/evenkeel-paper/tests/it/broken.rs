@@ -41,6 +41,7 @@ enum Bug {
     LeverageOfSnapshotIsOld,
     ModeIgnored,
     NoOpIsAnError,
+    OrdersBlockNothing,
     RefusesAndDoesItAllTheSame,
     RefusesWithoutProof,
     RestsWhatIsImmediate,
@@ -291,6 +292,12 @@ impl Trade for Broken {
                 let max = self.good.instruments().await?[symbol].max_leverage();
                 return self.good.set_leverage(symbol, leverage.min(max)).await;
             }
+            Bug::OrdersBlockNothing => {
+                let open = self.good.snapshot(&Scope::default()).await?.open_orders;
+                for order in open {
+                    self.good.cancel_by_venue_id(&order.symbol, &order.venue_order_id).await?;
+                }
+            }
             Bug::LeverageChangesMode => {
                 let _switched = self.good.set_margin_mode(symbol, MarginMode::Cross).await;
             }
@@ -359,6 +366,7 @@ fn every_bug_is_found_where_it_belongs() {
     finds(bingx(), Bug::TakesReusedIds, 39);
     finds(hyperliquid(), Bug::BatchBackwards, 40);
     finds(hyperliquid(), Bug::DropsAnOutcome, 40);
+    finds(hyperliquid(), Bug::OrdersBlockNothing, 41);
     finds(hyperliquid(), Bug::LeverageChangesMode, 50);
     finds(hyperliquid(), Bug::FillsTooSmall, 51);
     finds(hyperliquid(), Bug::FillsPricedBeyond, 51);

@@ -21,7 +21,7 @@ fn passes(builder: Builder, expected: &str) {
 
 #[test]
 fn every_profile_passes_in_one_way_mode() {
-    for (profile, skipped) in profiles::all().into_iter().zip(["[39]", "[]", "[50, 50]", "[]"]) {
+    for (profile, skipped) in profiles::all().into_iter().zip(["[39]", "[]", "[42, 50, 50]", "[]"]) {
         assert_eq!(
             profile.capabilities.margin_mode_scope == MarginModeScope::Account,
             skipped.contains("50")
@@ -32,13 +32,13 @@ fn every_profile_passes_in_one_way_mode() {
 
 #[test]
 fn an_account_wide_isolated_mode_passes() {
-    passes(world(profiles::bybit()).setting("SOL", 10, MarginMode::Isolated), "[50, 50]");
+    passes(world(profiles::bybit()).setting("SOL", 10, MarginMode::Isolated), "[42, 50, 50]");
 }
 
 #[test]
 fn hedge_mode_passes_where_there_is_one() {
     for profile in profiles::all().into_iter().filter(|p| p.capabilities.hedge_mode) {
-        let skipped = if profile.name == "bybit" { "[50, 50]" } else { "[]" };
+        let skipped = if profile.name == "bybit" { "[42, 50, 50]" } else { "[]" };
         passes(world(profile).hedge(), skipped);
     }
 }
