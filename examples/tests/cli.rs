@@ -352,8 +352,8 @@ fn scratch(name: &str) -> PathBuf {
     folder
 }
 
-/// A copy of the recorded account with one change.
-fn changed(name: &str, file: &str, from: &str, to: &str) -> String {
+/// A copy of the recorded account, where one file has other values; without any it is removed.
+fn changed(name: &str, file: &str, values: &[(&str, &str)]) -> String {
     let folder = scratch(name);
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/hyperliquid");
     for entry in std::fs::read_dir(&original).expect("the recorded account") {
@@ -361,12 +361,15 @@ fn changed(name: &str, file: &str, from: &str, to: &str) -> String {
         std::fs::copy(&path, folder.join(path.file_name().expect("a name"))).expect("a copy");
     }
     let path = folder.join(file);
-    if from.is_empty() {
+    if values.is_empty() {
         std::fs::remove_file(&path).expect("the file was there");
     } else {
-        let text = std::fs::read_to_string(&path).expect("text");
-        assert!(text.contains(from), "{file} has no {from}");
-        std::fs::write(&path, text.replacen(from, to, 1)).expect("a file");
+        let mut text = std::fs::read_to_string(&path).expect("text");
+        for (from, to) in values {
+            assert!(text.contains(from), "{file} has no {from}");
+            text = text.replace(from, to);
+        }
+        std::fs::write(&path, text).expect("a file");
     }
     folder.to_string_lossy().into_owned()
 }
@@ -446,7 +449,7 @@ fn bad_input_is_one_line_that_names_field_value_and_what_is_allowed() {
     refused(&recorded("SOL=50,BTC=fifty", "2"), &["BTC", "fifty"]);
     refused(&recorded("SOL=50,BTC=50", "0"), &["leverage", "0", "at least 1"]);
     refused(&recorded("SOL=50,BTC=50", "1.5"), &["leverage", "1.5", "multiple of 1"]);
-    refused(&recorded("SOL=50,BTC=50", "41"), &["leverage", "41", "20"]);
+    refused(&recorded("SOL=50,BTC=50", "41"), &["leverage", "41", "BTC", "40"]);
     refused(&["--scenario", "mixed-leverage", "--leverage", "11"], &["leverage", "11", "10"]);
     refused(&["--scenario", "no-such"], &["--scenario", "no-such", "mixed-leverage"]);
     refused(&["--gross", "usd:0"], &["gross", "0", "above zero"]);
@@ -457,64 +460,31 @@ fn bad_input_is_one_line_that_names_field_value_and_what_is_allowed() {
 
 #[test]
 fn a_recorded_account_that_does_not_add_up_is_refused_by_file_and_field() {
-    for (name, file, from, to, parts) in [
-        ("mode-missing", "userAbstraction.json", "", "", &["userAbstraction.json", "--assume-standard"][..]),
-        (
-            "mode-odd",
-            "userAbstraction.json",
-            "default",
-            "somethingNew",
-            &["userAbstraction.json", "somethingNew"],
-        ),
-        (
-            "mode-portfolio",
-            "userAbstraction.json",
-            "default",
-            "portfolioMargin",
-            &["userAbstraction.json", "portfolio margin"],
-        ),
-        (
-            "sum",
-            "clearinghouseState.json",
-            "\"totalNtlPos\":\"299.49946\"",
-            "\"totalNtlPos\":\"399.49946\"",
-            &["clearinghouseState.json", "totalNtlPos"],
-        ),
-        (
-            "price",
-            "metaAndAssetCtxs.json",
-            "\"markPx\":\"106418.0\"",
-            "\"markPx\":\"116418.0\"",
-            &[".json", "BTC"],
-        ),
+    const STATE: &str = "clearinghouseState.json";
+    const MODE: &str = "userAbstraction.json";
+    let order = r#"[{"coin":"BTC","side":"B","limitPx":"100000.0","sz":"0.001","oid":1,"timestamp":1,"origSz":"0.001"}]"#;
+    for (name, file, values, parts) in [
+        ("mode-missing", MODE, &[][..], &[MODE, "--assume-standard"][..]),
+        ("mode-odd", MODE, &[("default", "somethingNew")], &[MODE, "somethingNew"]),
+        ("mode-portfolio", MODE, &[("default", "portfolioMargin")], &[MODE, "portfolio margin"]),
+        ("sum", STATE, &[("299.49946", "399.49946")], &[STATE, "totalNtlPos"]),
+        ("price", "metaAndAssetCtxs.json", &[("106418.0", "116418.0")], &[".json", "BTC"]),
         (
             "leverage",
-            "clearinghouseState.json",
-            "\"value\":10}",
-            "\"value\":50}",
-            &["clearinghouseState.json", "leverage", "50"],
+            STATE,
+            // Everything that follows from it as well, so that only the maximum is in the way.
+            &[("\"value\":10}", "\"value\":50}"), ("20.964346", "4.1928692"), ("65.892346", "49.1208692")],
+            &[STATE, "leverage", "50", "40"],
         ),
-        (
-            "equity",
-            "clearinghouseState.json",
-            "\"accountValue\":\"200.0\"",
-            "\"accountValue\":\"-200.0\"",
-            &["clearinghouseState.json", "accountValue"],
-        ),
-        ("json", "clearinghouseState.json", "{\"marginSummary\"", "{\"margin", &["clearinghouseState.json"]),
-        ("state-missing", "clearinghouseState.json", "", "", &["clearinghouseState.json"]),
-        (
-            "orders",
-            "openOrders.json",
-            "[]",
-            r#"[{"coin":"BTC","side":"B","limitPx":"100000.0","sz":"0.001","oid":1,"timestamp":1,"origSz":"0.001"}]"#,
-            &["open_orders", "BTC", "cancel"],
-        ),
+        ("equity", STATE, &[("\"accountValue\":\"200.0\"", "\"accountValue\":\"-200.0\"")], &[STATE, "-200"]),
+        ("json", STATE, &[("{\"marginSummary\"", "{\"margin")], &[STATE, "JSON"]),
+        ("state-missing", STATE, &[], &[STATE]),
+        ("orders", "openOrders.json", &[("[]", order)], &["open_orders", "BTC", "cancel"]),
     ] {
-        let folder = changed(name, file, from, to);
+        let folder = changed(name, file, values);
         refused(&["--recorded", &folder, "--target", "SOL=50,BTC=50", "--leverage", "2"], parts);
     }
-    let folder = changed("vouched", "userAbstraction.json", "", "");
+    let folder = changed("vouched", MODE, &[]);
     let vouched =
         ["--recorded", &folder, "--target", "SOL=50,BTC=50", "--leverage", "2", "--assume-standard"];
     assert_eq!(json(&vouched, 0)["outcome"], "planned");
