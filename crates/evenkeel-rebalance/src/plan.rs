@@ -1,6 +1,6 @@
 //! A plan: immutable, ordered, so specific that nothing is left to decide while it is carried out.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -467,18 +467,19 @@ impl Plan {
         self.body.phases.iter().flat_map(|phase| &phase.steps)
     }
 
-    /// The symbols that a phase closes only to open them again later in the plan.
-    pub fn reopened_by<'a>(&'a self, phase: &'a Phase) -> impl Iterator<Item = &'a Symbol> {
+    /// The symbols that a phase closes only to open them again on the same side later in the plan.
+    #[must_use]
+    pub fn reopened_by(&self, phase: &Phase) -> BTreeSet<Symbol> {
+        let held: BTreeMap<&Symbol, bool> =
+            self.before.positions.iter().map(|position| (&position.symbol, position.size.is_negative())).collect();
+        let opened: BTreeSet<&Symbol> = self
+            .steps()
+            .filter(|step| step.action == Action::Open)
+            .filter(|step| held.get(&step.symbol) == Some(&step.qty_after.is_negative()))
+            .map(|step| &step.symbol)
+            .collect();
         let closed = phase.steps.iter().filter(|step| step.action == Action::Close);
-        closed.map(|step| &step.symbol).filter(|symbol| {
-            let same_side = |a: Qty, b: Qty| a.is_negative() == b.is_negative();
-            let held = self.before.positions.iter().find(|position| position.symbol == **symbol);
-            self.steps().any(|step| {
-                step.action == Action::Open
-                    && step.symbol == **symbol
-                    && held.is_some_and(|held| same_side(held.size, step.qty_after))
-            })
-        })
+        closed.map(|step| &step.symbol).filter(|symbol| opened.contains(symbol)).cloned().collect()
     }
 
     /// What somebody approves who approves this plan: each symbol between where it is and where it goes, through
@@ -493,9 +494,10 @@ impl Plan {
         slack: Decimal,
     ) -> Result<Envelope, NumberError> {
         let mut symbols = BTreeMap::new();
+        let closed: BTreeSet<&Symbol> =
+            self.steps().filter(|step| step.qty_after.is_zero()).map(|step| &step.symbol).collect();
         for (symbol, wanted) in &target.symbols {
-            let closes = self.steps().any(|step| step.symbol == *symbol && step.qty_after.is_zero());
-            let zero = if closes { Usd::ZERO } else { wanted.notional };
+            let zero = if closed.contains(symbol) { Usd::ZERO } else { wanted.notional };
             let lot = lots.get(symbol).copied().unwrap_or(Usd::ZERO);
             let ends = [wanted.start_notional, wanted.notional, zero];
             let low = ends.iter().copied().min().unwrap_or(Usd::ZERO).minus(lot)?;

@@ -129,6 +129,6 @@ impl RunState {
         self.scale_ceiling = self.scale_ceiling.min(plan.cap.scale);
         self.trim_ceiling = self.trim_ceiling.min(plan.cap.trim);
         self.room_ceiling = self.room_ceiling.min(plan.cap.room);
-        self.reopening.extend(plan.reopened_by(phase).cloned());
+        self.reopening.extend(plan.reopened_by(phase));
     }
 }

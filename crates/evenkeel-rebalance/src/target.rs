@@ -364,8 +364,14 @@ impl Target {
             Gross::Leverage(value) => return Err(TargetError::Gross { value }),
             Gross::Notional(amount) => return Err(TargetError::Gross { value: amount.get() }),
         };
+        let held: BTreeMap<&Symbol, Qty> = snapshot.positions.iter().map(|p| (&p.symbol, p.qty)).collect();
+        let start = |symbol: &Symbol| -> Result<(Qty, Usd), TargetError> {
+            let qty = held.get(symbol).copied().unwrap_or(Qty::ZERO);
+            Ok((qty, snapshot.quote(symbol)?.mark.value(qty)?))
+        };
         let mut symbols = BTreeMap::new();
         for (symbol, weight) in &self.weights {
+            let (start, start_notional) = start(symbol)?;
             let instrument = snapshot.instrument(symbol)?;
             let leverage = self.leverages.get(symbol).copied().unwrap_or(self.leverage);
             if leverage > instrument.max_leverage() {
@@ -381,8 +387,8 @@ impl Target {
                 notional: gross.times(weight.get())?,
                 leverage,
                 mode: self.modes.get(symbol).copied().or(self.mode),
-                start: snapshot.qty(symbol),
-                start_notional: notional_at(snapshot, symbol)?,
+                start,
+                start_notional,
             };
             symbols.insert(symbol.clone(), resolved);
         }
@@ -397,7 +403,7 @@ impl Target {
                 leverage: position.leverage,
                 mode: None,
                 start: position.qty,
-                start_notional: notional_at(snapshot, symbol)?,
+                start_notional: snapshot.quote(symbol)?.mark.value(position.qty)?,
             };
             symbols.insert(symbol.clone(), resolved);
         }
@@ -412,10 +418,6 @@ impl Target {
             kept,
         })
     }
-}
-
-fn notional_at(snapshot: &Snapshot, symbol: &Symbol) -> Result<Usd, TargetError> {
-    Ok(snapshot.quote(symbol)?.mark.value(snapshot.qty(symbol))?)
 }
 
 /// What one symbol should become.

@@ -40,10 +40,27 @@ pub(super) fn build(
 ) -> Result<Vec<Phase>, PlanError> {
     let mut builder = Builder { snapshot, policy, notes };
     let mut phases = Vec::new();
-    for wave in 0..gathered.waves {
-        let release = builder.release(gathered, sizes, wave)?;
-        let leverage = builder.leverage(gathered, sizes, wave)?;
-        let acquire = builder.acquire(gathered, sizes, wave)?;
+    // Each group's rows once: there can be as many groups as symbols.
+    let mut groups: Vec<Vec<(&Row<'_>, Decimal)>> = Vec::new();
+    groups.resize_with(gathered.waves, Vec::new);
+    for (row, size) in gathered.rows.iter().zip(sizes) {
+        if let Some(group) = groups.get_mut(row.wave(*size)) {
+            group.push((row, *size));
+        }
+    }
+    let everything: Vec<(&Row<'_>, Decimal)> = gathered.rows.iter().zip(sizes.iter().copied()).collect();
+    for (wave, group) in groups.iter().enumerate() {
+        let release = if wave == 0 {
+            let mut steps = cancels(snapshot, gathered);
+            builder.release(&everything, wave, &mut steps)?;
+            steps
+        } else {
+            let mut steps = Vec::new();
+            builder.release(group, wave, &mut steps)?;
+            steps
+        };
+        let leverage = builder.leverage(group)?;
+        let acquire = builder.acquire(group)?;
         for (kind, steps) in
             [(PhaseKind::Release, release), (PhaseKind::Leverage, leverage), (PhaseKind::Acquire, acquire)]
         {
@@ -102,28 +119,20 @@ impl Row<'_> {
 }
 
 impl Builder<'_> {
+    /// With the first group, those that wait are brought down to their final size.
     fn release(
         &mut self,
-        gathered: &Gathered<'_>,
-        sizes: &[Decimal],
+        rows: &[(&Row<'_>, Decimal)],
         wave: usize,
-    ) -> Result<Vec<Step>, PlanError> {
-        let mut steps = Vec::new();
-        if wave == 0 {
-            for order in &gathered.cancels {
-                let qty_after = self.snapshot.qty(&order.symbol);
-                let work = Work::CancelOrder { venue_order_id: order.venue_order_id.clone() };
-                let reason = format!("resting order: {}", describe(order));
-                steps.push(plain(&order.symbol, Action::CancelOrder, work, qty_after, reason));
-            }
-        }
-        for (row, size) in gathered.rows.iter().zip(sizes) {
+        steps: &mut Vec<Step>,
+    ) -> Result<(), PlanError> {
+        for (row, size) in rows {
             let size = *size;
             let from = row.early_cut(size)?;
             if wave == 0 && from != row.held {
                 let action = if from.is_zero() { Action::Close } else { Action::Decrease };
                 let reason = format!("to {} before it is reopened", notional(row, from)?);
-                self.orders(row, row.held, from, action, &reason, &mut steps)?;
+                self.orders(row, row.held, from, action, &reason, steps)?;
             }
             let rest = row.released_to(size);
             if row.wave(size) != wave || rest == from {
@@ -144,27 +153,19 @@ impl Builder<'_> {
             } else {
                 (Action::Close, "flips to the other side".into())
             };
-            self.orders(row, from, rest, action, &reason, &mut steps)?;
+            self.orders(row, from, rest, action, &reason, steps)?;
         }
-        Ok(steps)
+        Ok(())
     }
 
-    fn leverage(
-        &mut self,
-        gathered: &Gathered<'_>,
-        sizes: &[Decimal],
-        wave: usize,
-    ) -> Result<Vec<Step>, PlanError> {
+    fn leverage(&mut self, rows: &[(&Row<'_>, Decimal)]) -> Result<Vec<Step>, PlanError> {
         // Modes, raises, additions, lowers, removals: each frees margin before the next needs it.
         let (mut modes, mut raises, mut adds) = (Vec::new(), Vec::new(), Vec::new());
         let (mut lowers, mut removes) = (Vec::new(), Vec::new());
-        for (row, size) in gathered.rows.iter().zip(sizes) {
+        for (row, size) in rows {
             let Some(target) = row.target.filter(|_| !size.is_zero() && row.freedom == Freedom::Full) else {
                 continue;
             };
-            if row.wave(*size) != wave {
-                continue;
-            }
             let rest = row.released_to(*size);
             let at = Qty::new(rest)?;
             if row.change != Change::None && row.needs_mode() {
@@ -229,16 +230,11 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn acquire(
-        &mut self,
-        gathered: &Gathered<'_>,
-        sizes: &[Decimal],
-        wave: usize,
-    ) -> Result<Vec<Step>, PlanError> {
+    fn acquire(&mut self, rows: &[(&Row<'_>, Decimal)]) -> Result<Vec<Step>, PlanError> {
         let mut steps = Vec::new();
-        for (row, size) in gathered.rows.iter().zip(sizes) {
+        for (row, size) in rows {
             let rest = row.released_to(*size);
-            if row.wave(*size) != wave || rest == *size {
+            if rest == *size {
                 continue;
             }
             let leverage = row.margin_leverage;
@@ -296,6 +292,16 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+fn cancels(snapshot: &Snapshot, gathered: &Gathered<'_>) -> Vec<Step> {
+    let step = |order: &&evenkeel_types::OpenOrder| {
+        let qty_after = snapshot.qty(&order.symbol);
+        let work = Work::CancelOrder { venue_order_id: order.venue_order_id.clone() };
+        let reason = format!("resting order: {}", describe(order));
+        plain(&order.symbol, Action::CancelOrder, work, qty_after, reason)
+    };
+    gathered.cancels.iter().map(step).collect()
 }
 
 /// A quantity in parts of at most the venue's largest order, as equal as lots allow so that no rest is too small.
