@@ -199,12 +199,12 @@ fn account(f: &mut fmt::Formatter<'_>, title: &str, view: &AccountView) -> fmt::
     lines(f, &text, "")?;
     for position in &view.positions {
         let liquidation = match (position.liquidation_price, position.liquidation_distance) {
-            (Some(price), Some(distance)) => format!("{price:.4} ({} %)", percent(distance)),
-            (Some(price), None) => format!("{price:.4}"),
-            (None, _) => "N/A".into(),
+            (Some(price), Some(distance)) => format!("liq {price:.4} ({}%)", percent(distance)),
+            (Some(price), None) => format!("liq {price:.4}"),
+            (None, _) => "liq N/A".into(),
         };
         let text = format!(
-            "{:<10} {:>14} {:>12.2} {:>8} % {:>4}x {:<8} liq {liquidation}",
+            "  {:<8} {:>12} {:>10.2} {:>7}% {:>3}x {:<8}",
             position.symbol,
             position.size.to_string(),
             position.value,
@@ -212,7 +212,9 @@ fn account(f: &mut fmt::Formatter<'_>, title: &str, view: &AccountView) -> fmt::
             position.leverage.to_string(),
             position.margin_mode
         );
-        writeln!(f, "  {}", text.trim_end())?;
+        let width = text.chars().count().saturating_add(liquidation.chars().count());
+        let between = if width < WIDTH { " " } else { "\n    " };
+        writeln!(f, "{text}{between}{liquidation}")?;
     }
     Ok(())
 }

@@ -1,4 +1,7 @@
 //! Whole runs against the paper exchange.
 
+mod draw;
 mod scenarios;
+mod simulate;
+mod spy;
 mod support;
