@@ -612,6 +612,14 @@ pub enum PlanError {
         /// How many orders are allowed.
         max: u32,
     },
+    /// A trade that no orders between the venue's smallest and largest make up.
+    #[error("{symbol}: a trade of {qty} cannot be split into orders between the venue's smallest and largest")]
+    NoOrderSize {
+        /// Of which symbol.
+        symbol: Symbol,
+        /// How much was to be traded.
+        qty: Qty,
+    },
     /// The policy contradicts itself.
     #[error(transparent)]
     Policy(#[from] crate::policy::PolicyError),

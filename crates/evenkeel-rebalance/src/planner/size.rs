@@ -159,11 +159,17 @@ impl Sizer<'_, '_> {
         if row.reopens() {
             return self.opened(row, Decimal::ZERO, wanted, notes);
         }
-        let same_side = wanted.is_zero()
-            || row.held.is_zero()
-            || wanted.is_sign_negative() == row.held.is_sign_negative();
-        if !same_side {
-            return self.flipped(row, wanted, notes);
+        let same_side = |wanted: Decimal| {
+            wanted.is_zero() || row.held.is_zero() || wanted.is_sign_negative() == row.held.is_sign_negative()
+        };
+        if !same_side(wanted) {
+            // A required close is made whole; only what is opened on the other side is voluntary then.
+            let required = self.binding || pass.force;
+            wanted = if required { wanted.times(pass.trim)? } else { trimmed(row, wanted, pass.trim)? };
+            if !same_side(wanted) || wanted.is_zero() {
+                return self.flipped(row, wanted, notes);
+            }
+            return Ok((self.reduced(row, wanted, false, notes)?, None));
         }
         let reduces = wanted.abs() < row.held.abs();
         let required = reduces && (self.binding || truncated || pass.force);

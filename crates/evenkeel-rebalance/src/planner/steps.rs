@@ -267,7 +267,7 @@ impl Builder<'_> {
             PositionMode::Hedge if long => PositionSide::Long,
             PositionMode::Hedge => PositionSide::Short,
         };
-        let parts = split(row, change.abs())?;
+        let parts = split(row, change.abs(), side)?;
         if parts.len() > 1 {
             let text = format!(
                 "{} orders: the venue's largest is {}",
@@ -305,7 +305,7 @@ fn cancels(snapshot: &Snapshot, gathered: &Gathered<'_>) -> Vec<Step> {
 }
 
 /// A quantity in parts of at most the venue's largest order, as equal as lots allow so that no rest is too small.
-fn split(row: &Row<'_>, qty: Decimal) -> Result<Vec<Decimal>, PlanError> {
+fn split(row: &Row<'_>, qty: Decimal, side: Side) -> Result<Vec<Decimal>, PlanError> {
     let lot = row.instrument.lot;
     let Some(max) = row.instrument.max_qty.filter(|max| qty > max.get()) else {
         return Ok(alloc::vec![qty]);
@@ -329,6 +329,14 @@ fn split(row: &Row<'_>, qty: Decimal) -> Result<Vec<Decimal>, PlanError> {
         let next = part.min(left);
         parts.push(next);
         left = left.minus(next)?;
+    }
+    let limit = row.quote(side).limit.get();
+    for part in &parts {
+        let small = row.instrument.min_qty.is_some_and(|min| *part < min.get());
+        let value = part.times(limit)?;
+        if small || row.instrument.min_notional.is_some_and(|min| value < min.get()) {
+            return Err(PlanError::NoOrderSize { symbol: row.symbol.clone(), qty: Qty::new(qty)? });
+        }
     }
     Ok(parts)
 }
