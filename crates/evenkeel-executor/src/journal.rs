@@ -1,6 +1,6 @@
 //! What a run writes down, as typed records. Recovery folds them: an intent without an outcome is unresolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_rebalance::{Envelope, PhaseKind, Plan, PlanId, Policy, ResolvedTarget, RunState, Work};
 use evenkeel_store::{JournalError, Kind, Record};
@@ -193,6 +193,18 @@ pub struct EndRecord {
     pub rounds: u32,
 }
 
+/// An emergency close began ([`Kind::Run`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlattenRecord {
+    /// Version of the form of all records of it.
+    pub schema: u32,
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// Only these symbols; `None` is everything.
+    pub only: Option<BTreeSet<Symbol>>,
+}
+
 /// Any record with its kind.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant)]
@@ -200,6 +212,8 @@ pub struct EndRecord {
 pub enum Body {
     /// A run began.
     Run(Box<RunRecord>),
+    /// An emergency close began.
+    Flatten(FlattenRecord),
     /// A plan is carried out.
     Plan(Box<PlanRecord>),
     /// A write was decided on.
@@ -228,6 +242,7 @@ impl Body {
     pub fn record(&self) -> Result<Record, JournalError> {
         match self {
             Body::Run(body) => Record::new(Kind::Run, body),
+            Body::Flatten(body) => Record::new(Kind::Run, body),
             Body::Plan(body) => Record::new(Kind::Plan, body),
             Body::Intent(body) => Record::new(Kind::Intent, body),
             Body::Observed(body) => Record::new(Kind::Observed, body),
@@ -247,7 +262,10 @@ impl Body {
     pub fn read(record: &Record) -> Result<Self, JournalError> {
         let text = &record.body;
         let body = match record.kind {
-            Kind::Run => serde_json::from_str(text).map(Body::Run),
+            // The two have no field in common but the first two, and each needs its own.
+            Kind::Run => serde_json::from_str(text)
+                .map(Body::Flatten)
+                .or_else(|_| serde_json::from_str(text).map(Body::Run)),
             Kind::Plan => serde_json::from_str(text).map(Body::Plan),
             Kind::Intent => serde_json::from_str(text).map(Body::Intent),
             Kind::Observed => serde_json::from_str(text).map(Body::Observed),

@@ -12,6 +12,7 @@
 )]
 
 mod event;
+mod flatten;
 pub mod journal;
 mod machine;
 mod outcome;
@@ -23,6 +24,7 @@ mod submit;
 mod text;
 
 pub use event::Event;
+pub use flatten::{Closed, Flatten, FlattenOutcome, FlattenReport, flatten};
 pub use outcome::{AbortReason, HaltReason, Outcome};
 pub use preview::{Approval, Preview, PreviewError, preview};
 pub use report::{Report, SettingReport, Summary, TradeReport, TradeStatus};

@@ -20,6 +20,7 @@ use evenkeel_rebalance::{PhaseKind, Plan, RunState, Step};
 use evenkeel_types::{ClientOrderId, NumberError, Qty, Snapshot, Symbol, Timestamp, Usd};
 
 pub(crate) use command::{Answer, Command, Setting};
+pub(crate) use finish::standing;
 
 use crate::event::Event;
 use crate::journal::{Body, RunRecord, SCHEMA};

@@ -103,8 +103,13 @@ pub(crate) struct Case {
 }
 
 /// Name, price, decimals of its lot, maximum leverage.
-const MARKETS: [(&str, &str, u32, u32); 5] =
-    [("BTC", "106418", 5, 40), ("DOGE", "0.19", 0, 10), ("ETH", "2512.4", 4, 25), ("SOL", "166.4", 2, 20), ("XRP", "2.17", 0, 20)];
+const MARKETS: [(&str, &str, u32, u32); 5] = [
+    ("BTC", "106418", 5, 40),
+    ("DOGE", "0.19", 0, 10),
+    ("ETH", "2512.4", 4, 25),
+    ("SOL", "166.4", 2, 20),
+    ("XRP", "2.17", 0, 20),
+];
 
 pub(crate) fn case(seed: u64) -> Case {
     let mut rng = Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
@@ -198,7 +203,8 @@ impl Case {
         let rng = &mut self.rng;
         let strong = u32::try_from(100 + rng.below(500)).unwrap();
         let place = |fault| FaultRule::new(fault).on(Operation::Place);
-        let refuse = |kind, wait: Option<u64>| Fault::Refuse { kind, retry_after: wait.map(Duration::from_millis) };
+        let refuse =
+            |kind, wait: Option<u64>| Fault::Refuse { kind, retry_after: wait.map(Duration::from_millis) };
         let kinds = [
             ErrorKind::Maintenance,
             ErrorKind::Rejected,
@@ -258,7 +264,11 @@ impl Case {
         }
         if theme == Theme::Settings || all {
             for operation in settings {
-                let kind = rng.pick(&[ErrorKind::LeverageRefused, ErrorKind::RateLimited, ErrorKind::InsufficientMargin]);
+                let kind = rng.pick(&[
+                    ErrorKind::LeverageRefused,
+                    ErrorKind::RateLimited,
+                    ErrorKind::InsufficientMargin,
+                ]);
                 rules.push(FaultRule::new(refuse(kind, None)).on(operation).permille(some));
                 rules.push(FaultRule::new(Fault::LoseAnswer).on(operation).permille(some / 2));
                 rules.push(FaultRule::new(Fault::LoseRequest).on(operation).permille(some / 2));
@@ -267,7 +277,11 @@ impl Case {
             }
         }
         if theme == Theme::SilentSettings || all {
-            rules.push(FaultRule::new(Fault::Ignore).on(Operation::SetLeverage).permille(if all { 50 } else { 900 }));
+            rules.push(FaultRule::new(Fault::Ignore).on(Operation::SetLeverage).permille(if all {
+                50
+            } else {
+                900
+            }));
         }
         self.disturb(&mut rules);
         self.venue.with(|world| {
@@ -281,10 +295,12 @@ impl Case {
         let all = theme == Theme::Everything;
         let rng = &mut self.rng;
         let symbol = rng.pick(&self.symbols);
-        let quote = self.venue.with(|world| {
-            world.peek(&evenkeel_types::Scope::of([symbol.clone()])).unwrap().quotes[&symbol]
-        });
-        let at = |rng: &mut Rng| rng.pick(&[Operation::Snapshot, Operation::Place, Operation::SetLeverage, Operation::Leverage]);
+        let quote = self
+            .venue
+            .with(|world| world.peek(&evenkeel_types::Scope::of([symbol.clone()])).unwrap().quotes[&symbol]);
+        let at = |rng: &mut Rng| {
+            rng.pick(&[Operation::Snapshot, Operation::Place, Operation::SetLeverage, Operation::Leverage])
+        };
         if theme == Theme::Foreign || all && rng.chance(30) {
             let usd = Usd::new(Decimal::from(20 + rng.below(200))).unwrap();
             let lot = self.venue.with(|world| {
@@ -301,7 +317,8 @@ impl Case {
             let leverage = Leverage::new(u32::try_from(1 + rng.below(9)).unwrap()).unwrap();
             for symbol in &self.symbols {
                 let event = Event::ForeignLeverage { symbol: symbol.clone(), leverage };
-                let rule = FaultRule::new(Fault::Happens(event)).on(rng.pick(&[Operation::Snapshot, Operation::Place]));
+                let rule = FaultRule::new(Fault::Happens(event))
+                    .on(rng.pick(&[Operation::Snapshot, Operation::Place]));
                 rules.push(rule.nth(1 + rng.below(5)));
             }
         }

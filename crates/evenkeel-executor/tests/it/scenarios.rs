@@ -1,7 +1,7 @@
 //! The runs that users told us about.
 
-use evenkeel_executor::{AbortReason, Outcome, TradeStatus};
 use evenkeel_exchange::{ErrorKind, Operation};
+use evenkeel_executor::{AbortReason, Outcome, TradeStatus};
 use evenkeel_paper::{Builder, Fault, FaultRule, PaperVenue, World, profiles};
 use evenkeel_types::MarginMode::Cross;
 
@@ -62,8 +62,12 @@ fn a_close_that_is_always_refused_opens_nothing() {
     let run = run(&venue, &target(&[("SOL", "50"), ("BTC", "50")], 2), &reopening());
     let report = &run.report;
     println!("{report}\n{:#?}", run.events.iter().map(ToString::to_string).collect::<Vec<_>>());
-    assert!(matches!(&report.outcome, Outcome::Aborted(AbortReason::CloseFailed { symbol, attempts: 3, .. })
-        if symbol.as_str() == "BTC"), "{}", report.outcome);
+    assert!(
+        matches!(&report.outcome, Outcome::Aborted(AbortReason::CloseFailed { symbol, attempts: 3, .. })
+        if symbol.as_str() == "BTC"),
+        "{}",
+        report.outcome
+    );
     assert!(report.message.contains("BTC"));
     assert_eq!(held(&venue, "SOL"), qty("0.54"));
     assert_eq!(held(&venue, "BTC"), qty("0.00197"));

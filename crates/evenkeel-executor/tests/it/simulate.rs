@@ -51,7 +51,11 @@ fn run(seed: u64) -> Drawn {
         return Drawn::Nothing;
     }
     for line in preview.to_string().lines() {
-        assert!(line.chars().count() <= 80, "seed {seed}: a line of {} columns: {line}", line.chars().count());
+        assert!(
+            line.chars().count() <= 80,
+            "seed {seed}: a line of {} columns: {line}",
+            line.chars().count()
+        );
     }
     case.go_wrong();
     if case.theme == Theme::Expired {
@@ -69,7 +73,8 @@ fn run(seed: u64) -> Drawn {
         cancel: cancel.clone(),
         symbols: case.symbols.clone(),
         leverage: if liars.contains(&case.theme) { BTreeMap::new() } else { named.collect() },
-        twice: case.theme == Theme::Twice && case.venue.with(|w| w.profile().capabilities.dedupe) != Dedupe::Forever,
+        twice: case.theme == Theme::Twice
+            && case.venue.with(|w| w.profile().capabilities.dedupe) != Dedupe::Forever,
     };
     let started = case.venue.with(|world| world.now());
     let mut events: Vec<String> = Vec::new();
@@ -86,7 +91,15 @@ fn run(seed: u64) -> Drawn {
         (entry.seq.0, &entry.record.body).hash(&mut hasher);
     }
     let mut notes = std::mem::take(&mut *spy.notes.lock().unwrap());
-    let checked = Checked { case: &case, preview: &preview, report: &report, truth: &truth, journal: &journal, started, ended };
+    let checked = Checked {
+        case: &case,
+        preview: &preview,
+        report: &report,
+        truth: &truth,
+        journal: &journal,
+        started,
+        ended,
+    };
     checked.check(&mut notes);
     Drawn::Ran(Box::new(Ran { theme: case.theme, report, notes, hash: hasher.finish() }))
 }
@@ -148,14 +161,20 @@ impl Checked<'_> {
             }
         }
         if let Outcome::Aborted(AbortReason::CloseFailed { symbol, .. }) = &self.report.outcome {
-            let last = notes.placed.iter().rev().find(|(_, order)| order.reduce_only && order.symbol == *symbol);
+            let last =
+                notes.placed.iter().rev().find(|(_, order)| order.reduce_only && order.symbol == *symbol);
             failed.extend(last.map(|(_, order)| order.id.to_string()));
         }
-        let Some(first) = notes.placed.iter().position(|(_, order)| failed.contains(order.id.as_str())) else { return };
+        let Some(first) = notes.placed.iter().position(|(_, order)| failed.contains(order.id.as_str()))
+        else {
+            return;
+        };
         let later: Vec<String> = notes.placed[first..]
             .iter()
             .filter(|(_, order)| !order.reduce_only)
-            .map(|(at, order)| format!("{} of {} was sent at {at} after a close had failed", order.id, order.symbol))
+            .map(|(at, order)| {
+                format!("{} of {} was sent at {at} after a close had failed", order.id, order.symbol)
+            })
             .collect();
         notes.broken.extend(later);
         // A close that is still being asked for blocks adding orders too: they are in different phases.
@@ -169,7 +188,10 @@ impl Checked<'_> {
     /// S-02: no order of ours takes gross above what the account value carries, unless the market moved after the
     /// reading that it was planned from.
     fn gross_stays_under_the_cap(&self, notes: &mut Notes) {
-        if matches!(self.case.theme, Theme::LyingReadings | Theme::OldReadings | Theme::Everything | Theme::Twice) {
+        if matches!(
+            self.case.theme,
+            Theme::LyingReadings | Theme::OldReadings | Theme::Everything | Theme::Twice
+        ) {
             return;
         }
         let leverage = self.case.leverage.get();
@@ -180,7 +202,8 @@ impl Checked<'_> {
             if !ours || after.time < self.started {
                 continue;
             }
-            let planned_from = read_at.iter().copied().filter(|at| *at <= after.time).max().unwrap_or(self.started);
+            let planned_from =
+                read_at.iter().copied().filter(|at| *at <= after.time).max().unwrap_or(self.started);
             let moved = self.truth.history.iter().any(|sample| {
                 sample.time >= planned_from
                     && sample.time <= after.time
@@ -188,7 +211,10 @@ impl Checked<'_> {
             });
             let cap = after.account_value.times(leverage).unwrap();
             if after.gross > cap && !moved {
-                notes.breach(format!("gross {} above {} x {leverage} = {cap} at {}", after.gross, after.account_value, after.time));
+                notes.breach(format!(
+                    "gross {} above {} x {leverage} = {cap} at {}",
+                    after.gross, after.account_value, after.time
+                ));
             }
             notes.strike(if moved { "cap checked after a market move" } else { "cap checked" });
         }
@@ -215,7 +241,8 @@ impl Checked<'_> {
             }
         }
         for plan in self.plans() {
-            let (before, after) = (usd(&plan["plan"]["before"]["gross"]), usd(&plan["plan"]["after"]["gross"]));
+            let (before, after) =
+                (usd(&plan["plan"]["before"]["gross"]), usd(&plan["plan"]["after"]["gross"]));
             if after > envelope.gross && after > before {
                 notes.breach(format!("a plan leads to a gross of {after}, {} was approved", envelope.gross));
             }
@@ -251,7 +278,10 @@ impl Checked<'_> {
             Outcome::Halted(_) => Kind::Halted,
         };
         if last.record.kind != kind {
-            notes.breach(format!("the last record is {:?}, the outcome {}", last.record.kind, self.report.outcome));
+            notes.breach(format!(
+                "the last record is {:?}, the outcome {}",
+                last.record.kind, self.report.outcome
+            ));
         }
         for entry in &entries {
             if let Err(error) = evenkeel_executor::journal::Body::read(&entry.record) {
@@ -272,12 +302,13 @@ impl Checked<'_> {
         }
         // Whatever reached the venue and stayed open when the run ended is in quarantine.
         for (_, order) in &notes.placed.clone() {
-            let records: Vec<_> = self.truth.orders.iter().filter(|record| record.id == Some(order.id)).collect();
+            let records: Vec<_> =
+                self.truth.orders.iter().filter(|record| record.id == Some(order.id)).collect();
             let executed = Qty::sum(records.iter().map(|record| record.filled)).unwrap();
             let known = known(&bodies, order.id.as_str());
-            let quarantined = bodies
-                .iter()
-                .any(|(kind, body)| *kind == Kind::Quarantine && body["order"].as_str() == Some(order.id.as_str()));
+            let quarantined = bodies.iter().any(|(kind, body)| {
+                *kind == Kind::Quarantine && body["order"].as_str() == Some(order.id.as_str())
+            });
             if executed != known && !quarantined && self.case.theme != Theme::Twice {
                 notes.breach(format!("{} executed {executed}, on record is {known}", order.id));
             }
@@ -298,22 +329,31 @@ impl Checked<'_> {
     /// What is called a success is one, where nothing happened afterwards.
     fn success_is_true(&self, notes: &mut Notes) {
         let quiet = self.truth.history.iter().all(|sample| {
-            sample.time <= self.ended || !matches!(sample.cause, Cause::Write(_) | Cause::Foreign | Cause::Liquidation)
+            sample.time <= self.ended
+                || !matches!(sample.cause, Cause::Write(_) | Cause::Foreign | Cause::Liquidation)
         });
         let scope = Scope::of(self.case.symbols.iter().cloned());
         let world = self.case.venue.with(|world| world.peek(&scope)).unwrap();
         if self.report.success {
-            if self.report.outcome != Outcome::Done || self.report.summary.failed + self.report.summary.skipped > 0 {
+            if self.report.outcome != Outcome::Done
+                || self.report.summary.failed + self.report.summary.skipped > 0
+            {
                 notes.breach("a success with failures".into());
             }
             let after = self.report.after.as_ref().unwrap();
             for symbol in self.report.plan.steps().map(|step| &step.symbol) {
                 if quiet && after.qty(symbol) != world.qty(symbol) && !self.lies() {
-                    notes.breach(format!("{symbol} was reported as {} and is {}", after.qty(symbol), world.qty(symbol)));
+                    notes.breach(format!(
+                        "{symbol} was reported as {} and is {}",
+                        after.qty(symbol),
+                        world.qty(symbol)
+                    ));
                 }
             }
         }
-        if let Outcome::Halted(HaltReason::Internal { message } | HaltReason::CheckFailed { message }) = &self.report.outcome {
+        if let Outcome::Halted(HaltReason::Internal { message } | HaltReason::CheckFailed { message }) =
+            &self.report.outcome
+        {
             notes.breach(message.clone());
         }
     }
@@ -325,7 +365,9 @@ impl Checked<'_> {
     /// S-18: every order that was sent is in the report, and the figures add up.
     fn the_report_is_complete(&self, notes: &mut Notes) {
         let orders: u32 = self.report.trades.iter().map(|trade| trade.orders).sum();
-        let sent = u32::try_from(notes.placed.iter().map(|(_, order)| order.id).collect::<BTreeSet<_>>().len()).unwrap();
+        let sent =
+            u32::try_from(notes.placed.iter().map(|(_, order)| order.id).collect::<BTreeSet<_>>().len())
+                .unwrap();
         if orders != sent {
             notes.breach(format!("{sent} orders were sent, {orders} are reported"));
         }
@@ -342,16 +384,22 @@ impl Checked<'_> {
 
     fn count_surroundings(&self, notes: &mut Notes) {
         let during = |cause: Cause| {
-            self.truth.history.iter().any(|s| s.cause == cause && s.time >= self.started && s.time <= self.ended)
+            self.truth
+                .history
+                .iter()
+                .any(|s| s.cause == cause && s.time >= self.started && s.time <= self.ended)
         };
-        for (cause, name) in
-            [(Cause::Price, "price moved"), (Cause::Foreign, "foreign trade"), (Cause::Liquidation, "liquidation")]
-        {
+        for (cause, name) in [
+            (Cause::Price, "price moved"),
+            (Cause::Foreign, "foreign trade"),
+            (Cause::Liquidation, "liquidation"),
+        ] {
             if during(cause) {
                 notes.strike(name);
             }
         }
-        if self.truth.history.iter().any(|s| s.cause == Cause::Write(Operation::Place) && s.time > self.ended) {
+        if self.truth.history.iter().any(|s| s.cause == Cause::Write(Operation::Place) && s.time > self.ended)
+        {
             notes.strike("order executed after the run");
         }
         if self.journal.has_failed() {

@@ -9,8 +9,8 @@ use evenkeel_exchange::{Cancel, FundingRate, Observe, OrderRequest, Result, Trad
 use evenkeel_paper::PaperVenue;
 use evenkeel_store::{Entry, Epoch, Journal, JournalError, MemoryJournal, Record, Seq};
 use evenkeel_types::{
-    Capabilities, ClientOrderId, FeeRates, Fill, Instruments, Leverage, LeverageSetting, MarginMode, OrderIntent,
-    OrderState, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
+    Capabilities, ClientOrderId, FeeRates, Fill, Instruments, Leverage, LeverageSetting, MarginMode,
+    OrderIntent, OrderState, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
 };
 use serde_json::Value;
 
@@ -69,10 +69,11 @@ impl Spy {
     /// Whether the journal has an intent that says exactly this.
     fn check_intent(&self, what: &str, fits: impl Fn(&Value) -> bool) {
         let entries = self.journal.entries();
-        let found = entries.iter().filter(|entry| entry.record.kind == evenkeel_store::Kind::Intent).any(|entry| {
-            let body: Value = serde_json::from_str(&entry.record.body).unwrap();
-            fits(&body["write"])
-        });
+        let found =
+            entries.iter().filter(|entry| entry.record.kind == evenkeel_store::Kind::Intent).any(|entry| {
+                let body: Value = serde_json::from_str(&entry.record.body).unwrap();
+                fits(&body["write"])
+            });
         if !found {
             self.note(|notes| notes.breach(format!("{what} left before its intent was on record")));
         }
@@ -83,7 +84,8 @@ impl Spy {
     }
 
     fn truth_of(&self, id: &ClientOrderId) -> Vec<evenkeel_paper::OrderRecord> {
-        self.inner.with(|world| world.orders().iter().filter(|order| order.id == Some(*id)).cloned().collect())
+        self.inner
+            .with(|world| world.orders().iter().filter(|order| order.id == Some(*id)).cloned().collect())
     }
 
     fn judge_order(&self, intent: &OrderIntent) {
@@ -97,7 +99,8 @@ impl Spy {
             let setting = world.settings.get(&intent.symbol).unwrap().clone();
             if !setting.is(*leverage) {
                 self.note(|notes| {
-                    notes.breach(format!("{} was added to at {setting:?}, not at {leverage}x", intent.symbol));
+                    notes
+                        .breach(format!("{} was added to at {setting:?}, not at {leverage}x", intent.symbol));
                 });
             }
         }
@@ -115,7 +118,11 @@ impl Spy {
             Ok(state) if state.filled.is_positive() && state.filled < intent.qty => Some("partial fill"),
             Ok(_) => None,
             Err(error) if error.effect() == evenkeel_exchange::Effect::NotApplied => {
-                if arrived { Some("order refused by rules") } else { Some("order refused") }
+                if arrived {
+                    Some("order refused by rules")
+                } else {
+                    Some("order refused")
+                }
             }
             Err(_) if arrived && accepted => Some("answer to an order lost"),
             Err(_) if arrived => Some("answer to a refused order lost"),
@@ -126,14 +133,22 @@ impl Spy {
         }
     }
 
-    async fn setting<T>(&self, what: &str, intent: &Value, changed: impl Fn(&Snapshot) -> bool, call: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn setting<T>(
+        &self,
+        what: &str,
+        intent: &Value,
+        changed: impl Fn(&Snapshot) -> bool,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         self.call();
         self.check_intent(what, |write| write["setting"] == *intent);
         let answer = call.await;
         let fault = match (&answer, changed(&self.peek())) {
             (Ok(_), false) => Some("setting silently dropped"),
             (Ok(_), true) => None,
-            (Err(error), _) if error.effect() == evenkeel_exchange::Effect::NotApplied => Some("setting refused"),
+            (Err(error), _) if error.effect() == evenkeel_exchange::Effect::NotApplied => {
+                Some("setting refused")
+            }
             (Err(_), true) => Some("answer to a setting lost"),
             (Err(_), false) => Some("setting lost"),
         };
@@ -200,7 +215,8 @@ impl Observe for Spy {
         self.call();
         let answer = self.inner.order(symbol, id).await;
         let now = self.inner.with(|world| world.now());
-        let visible = self.truth_of(id).iter().any(|record| record.visible_from.is_some_and(|from| from <= now));
+        let visible =
+            self.truth_of(id).iter().any(|record| record.visible_from.is_some_and(|from| from <= now));
         match &answer {
             Ok(None) if visible => self.note(|notes| notes.strike("order hidden")),
             Err(_) => self.note(|notes| notes.strike("order reading lost")),
@@ -253,13 +269,17 @@ impl Trade for Spy {
     async fn set_leverage(&self, symbol: &Symbol, leverage: Leverage) -> Result<()> {
         self.call();
         let wanted = leverage.to_string();
-        self.check_intent("a leverage", |write| write["setting"]["set_leverage"]["to"] == Value::from(wanted.clone()));
+        self.check_intent("a leverage", |write| {
+            write["setting"]["set_leverage"]["to"] == Value::from(wanted.clone())
+        });
         let answer = self.inner.set_leverage(symbol, leverage).await;
         let is = self.peek().settings.get(symbol).is_some_and(|setting| setting.is(leverage));
         let fault = match (&answer, is) {
             (Ok(()), false) => Some("leverage silently dropped"),
             (Ok(()), true) => None,
-            (Err(error), _) if error.effect() == evenkeel_exchange::Effect::NotApplied => Some("leverage refused"),
+            (Err(error), _) if error.effect() == evenkeel_exchange::Effect::NotApplied => {
+                Some("leverage refused")
+            }
             (Err(_), true) => Some("answer to a leverage lost"),
             (Err(_), false) => Some("leverage lost or late"),
         };
@@ -312,7 +332,12 @@ impl Journal for SpyJournal {
     async fn head(&self) -> std::result::Result<Seq, JournalError> {
         self.inner.head().await
     }
-    async fn append(&self, expected: Seq, epoch: Epoch, records: &[Record]) -> std::result::Result<Seq, JournalError> {
+    async fn append(
+        &self,
+        expected: Seq,
+        epoch: Epoch,
+        records: &[Record],
+    ) -> std::result::Result<Seq, JournalError> {
         let count = {
             let mut seen = self.seen.lock().unwrap();
             seen.0 += 1;
