@@ -119,7 +119,7 @@ impl Limits {
         let notional = size.abs().times(mark)?;
         let gross = notional.plus(open)?;
         let stressed = gross.times(self.stress)?;
-        let cap = gross.plus(stressed)?.over(row.cap_leverage.get())?.plus(stressed)?.plus(cost)?;
+        let cap = share(gross.plus(stressed)?, row.cap_leverage)?.plus(stressed)?.plus(cost)?;
         let worst_price = acquire_quote.limit.get().max(mark);
         let pool = match row.mode {
             MarginMode::Cross => {
@@ -134,7 +134,7 @@ impl Limits {
             MarginMode::Isolated => {
                 let remaining = row.held.abs().minus(release)?;
                 let (bucket, top_up) = bucket_after(row, remaining)?;
-                let opened = acquire.times(worst_price)?.plus(open)?.over(row.margin_leverage.get())?;
+                let opened = share(acquire.times(worst_price)?.plus(open)?, row.margin_leverage)?;
                 opened.plus(top_up)?.plus(cost)?.minus(row.bucket.minus(bucket)?)?
             }
         };
@@ -214,6 +214,11 @@ impl Limits {
     }
 }
 
+/// The margin of a notional, rounded up far below any lot: sums of 28-digit quotients cost several times as much.
+fn share(notional: Decimal, leverage: evenkeel_types::Leverage) -> Result<Decimal, NumberError> {
+    Ok(round::to_places(notional.over(leverage.get())?, SCALE_PLACES, Round::Up))
+}
+
 /// More than any account holds, and small enough that sums with it do not overflow.
 const NO_LIMIT: Decimal = Decimal::from_parts(u32::MAX, u32::MAX, 0, false, 0);
 
@@ -235,6 +240,10 @@ impl Row<'_> {
     /// The size wanted at a scale factor, before lots: unrounded, within the symbol's own limit.
     pub(super) fn size_at(&self, scale: Decimal) -> Result<Decimal, NumberError> {
         let wanted = self.goal.times(scale)?.over(self.mark.get())?;
+        // Six places below a lot decide nothing, and short numbers are what makes large books quick.
+        let places = self.instrument.lot.get().scale().saturating_add(6).min(28);
+        let towards = if wanted.is_sign_negative() { Round::Up } else { Round::Down };
+        let wanted = round::to_places(wanted, places, towards);
         let wanted = match self.largest()? {
             Some(largest) if wanted.abs() > largest => {
                 if wanted.is_sign_negative() {

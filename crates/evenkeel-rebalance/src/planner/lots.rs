@@ -61,8 +61,18 @@ pub(super) fn improve(
             pool: row.pool,
         });
     }
-    let chosen =
-        if choices.len() <= EXACT_SYMBOLS { exact(&choices, &slack)? } else { greedy(&mut choices, &slack)? };
+    // Every choice gains, so where all of them fit there is nothing to weigh.
+    let mut all = slack.clone();
+    for choice in &choices {
+        all = all.after(choice.pool, &choice.from, &choice.to)?;
+    }
+    let chosen = if all.fits() {
+        (0..choices.len()).collect()
+    } else if choices.len() <= EXACT_SYMBOLS {
+        exact(&choices, &slack)?
+    } else {
+        greedy(&mut choices, &slack)?
+    };
     for index in chosen {
         if let Some(choice) = choices.get(index)
             && let Some(size) = sizes.get_mut(choice.row)
