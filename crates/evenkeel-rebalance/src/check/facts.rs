@@ -65,8 +65,13 @@ impl<'a> Facts<'a> {
             rows.insert(symbol, Row::new(snapshot, target, policy, state, symbol)?);
         }
         let mut stray = Usd::ZERO;
-        if policy.open_orders == OpenOrderPolicy::CountAsExposure {
+        if policy.open_orders != OpenOrderPolicy::Refuse {
             for order in snapshot.open_orders.iter().filter(|order| !order.reduce_only) {
+                // What the run trades is cancelled; what it does not touch stays.
+                let is_traded = target.symbols.contains_key(&order.symbol);
+                if is_traded && policy.open_orders == OpenOrderPolicy::Cancel {
+                    continue;
+                }
                 match rows.get_mut(&order.symbol) {
                     Some(row) => {
                         let value = resting_value(order, Some(row.mark))?;

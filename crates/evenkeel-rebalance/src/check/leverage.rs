@@ -24,7 +24,9 @@ pub(super) fn check<'a>(
     step: &Step,
     log: &mut Log,
 ) -> Result<(), NumberError> {
-    if row.wanted().is_zero() {
+    // Margin may be moved for what is still to be closed: it makes it safer, or gives back what it does not need.
+    let moves_margin = matches!(step.action, Action::AddMargin | Action::RemoveMargin);
+    if row.wanted().is_zero() && !moves_margin {
         log.step(Rule::LeverageStep, step, "writes a setting of a symbol that ends flat".into());
     }
     if let Some(why) = facts.state.set_aside.get(row.symbol) {
@@ -131,7 +133,7 @@ fn set_leverage<'a>(
                 }
             }
             _ => {
-                refuse(Rule::LeverageStep, "the venue lowers no leverage of a held isolated position".into())
+                refuse(Rule::LeverageStep, "the venue lowers no leverage of a held isolated position".into());
             }
         }
     }

@@ -189,7 +189,7 @@ fn walk<'a>(
                 order::check(facts, world, row, order::Place { phase, step, is_last }, order, log)?;
             }
             Work::CancelOrder { venue_order_id } => {
-                cancel(facts, world, row, phase, (step, venue_order_id), log)?
+                cancel(facts, world, row, phase, (step, venue_order_id), log)?;
             }
             _ if phase.kind != PhaseKind::Leverage => {
                 log.step(Rule::Shape, step, format!("a {} in a {} phase", step.action, phase.kind));
@@ -267,10 +267,12 @@ fn release_holds<'a>(facts: &Facts<'a>, world: &mut World<'a>) {
         let of_pool = |order: &&evenkeel_types::OpenOrder| {
             facts.snapshot.instruments.get(&order.symbol).is_none_or(|instrument| instrument.pool == **id)
         };
-        let mut resting = orders.iter().filter(of_pool).filter(|order| !order.reduce_only).peekable();
-        if resting.peek().is_some()
-            && resting.all(|order| world.cancelled.contains(order.venue_order_id.as_str()))
-        {
+        let is_cancelled =
+            |order: &&evenkeel_types::OpenOrder| world.cancelled.contains(order.venue_order_id.as_str());
+        let any = orders.iter().filter(of_pool).any(|order| is_cancelled(&order));
+        // What can only reduce holds no margin.
+        let mut others = orders.iter().filter(of_pool).filter(|order| !order.reduce_only);
+        if any && others.all(|order| is_cancelled(&order)) {
             pool.hold = evenkeel_types::Usd::ZERO;
         }
     }

@@ -3,11 +3,11 @@
 use alloc::format;
 
 use evenkeel_types::{
-    Decimal, Exact, MarginMode, MinNotionalRule, NumberError, PositionMode, PositionSide, Price, Qty, Round,
-    Side, TradingStatus, Usd,
+    Decimal, Exact, MarginAdjustment, MarginMode, MinNotionalRule, NumberError, PositionMode, PositionSide,
+    Price, Qty, Round, Side, TradingStatus, Usd,
 };
 
-use crate::plan::{Action, Phase, Step};
+use crate::plan::{Action, Phase, Step, Work};
 use crate::state::PhaseKind;
 
 use super::facts::{Facts, Live, Row, World, order_costs};
@@ -49,6 +49,15 @@ pub(super) fn check<'a>(
             return Ok(());
         }
     };
+    // One intention per symbol and phase; a large one is several orders of the same name.
+    let is_other = |other: &&Step| other.symbol == step.symbol && matches!(other.work, Work::Order { .. });
+    if place.phase.steps.iter().filter(is_other).any(|other| other.action != step.action) {
+        log.step(
+            Rule::Shape,
+            step,
+            format!("is one of several orders that are not all called {}", step.action),
+        );
+    }
     if !order.qty.is_positive() {
         log.step(Rule::Size, step, format!("an order of {}", order.qty));
         return Ok(());
@@ -300,7 +309,7 @@ fn tier(row: &Row<'_>, step: &Step, notional: Usd, log: &mut Log) {
     }
 }
 
-/// Adding fills the bucket for what is added only: what is held must be covered already.
+/// Adding fills the bucket for what is added only: what is held must be covered already, where margin can be added.
 fn bucket(
     facts: &Facts<'_>,
     row: &Row<'_>,
@@ -308,12 +317,13 @@ fn bucket(
     step: &Step,
     log: &mut Log,
 ) -> Result<(), NumberError> {
-    if live.mode != MarginMode::Isolated || live.qty.is_zero() || live.added {
+    let can_add = facts.snapshot.capabilities.margin_adjustment != MarginAdjustment::None;
+    if live.mode != MarginMode::Isolated || live.qty.is_zero() || live.added || !can_add {
         return Ok(());
     }
     let need = live.setting().margin(row.mark.value(live.qty)?)?;
-    let with_slack = live.bucket.times(Decimal::ONE.plus(facts.policy.tolerance.get())?)?;
-    if need > with_slack {
+    let least = need.times(Decimal::ONE.minus(facts.policy.tolerance.get())?)?;
+    if live.bucket < least {
         log.step(Rule::Bucket, step, format!("the bucket has {}, the position needs {need:.4}", live.bucket));
     }
     Ok(())

@@ -56,10 +56,10 @@ pub(super) fn order(facts: &Facts<'_>, plan: &Plan, log: &mut Log) {
         if phase.steps.is_empty() {
             log.plan(Rule::Sequence, format!("an empty {} phase", phase.kind));
         }
-        // A new group begins with what is closed for it, once the one before has acquired.
+        // A new group begins with what is closed for it.
         if before.is_some_and(|before| before >= phase.kind) {
             is_first_group = false;
-            if before != Some(PhaseKind::Acquire) || phase.kind != PhaseKind::Release {
+            if phase.kind != PhaseKind::Release {
                 log.plan(Rule::Sequence, format!("{} follows {}", phase.kind, shown(before)));
             }
         }
@@ -98,7 +98,13 @@ pub(super) fn forward(
     }
     for step in releases(plan) {
         let reopened = reopens(facts, plan, step);
-        if facts.state.phase > PhaseKind::Release && !above && !reopened {
+        // A symbol that waits for its turn may be made smaller first.
+        let waits = plan.steps().any(|later| {
+            later.index > step.index && later.symbol == step.symbol && reopens(facts, plan, later)
+        });
+        // What is meant to be reopened may be closed although nothing finds room to be opened in the end.
+        let changes = step.action == Action::Close && !wanted_is_zero(facts, step) && !is_set(facts, step);
+        if facts.state.phase > PhaseKind::Release && !above && !reopened && !waits && !changes {
             log.step(
                 Rule::Forward,
                 step,
@@ -128,6 +134,10 @@ fn reopens(facts: &Facts<'_>, plan: &Plan, step: &Step) -> bool {
         .any(|later| later.index > step.index && later.symbol == step.symbol && later.action == Action::Open);
     let same_side = row.wanted().is_negative() == row.start.is_negative();
     step.action == Action::Close && opened && same_side
+}
+
+fn wanted_is_zero(facts: &Facts<'_>, step: &Step) -> bool {
+    facts.rows.get(&step.symbol).is_none_or(|row| row.wanted().is_zero())
 }
 
 /// Whether the symbol has the target's leverage, on both sides, and mode before the plan.

@@ -2,9 +2,10 @@
 
 use alloc::format;
 
-use evenkeel_types::{Decimal, Exact, MarginMode, NumberError, Qty, Usd};
+use evenkeel_types::{Decimal, Exact, MarginMode, NumberError, Qty, Round, TradingStatus, Usd};
 
 use crate::plan::{AccountView, Action, Plan, Step, Work};
+use crate::state::PhaseKind;
 
 use super::facts::{Facts, ROUNDING, Row, World, order_costs};
 use super::finding::{Log, Rule};
@@ -24,11 +25,25 @@ pub(super) fn target(
             continue;
         }
         let adds = steps().any(|step| matches!(step.action, Action::Open | Action::Increase));
-        if let Some(text) = misses(facts, row, end, scale, adds)? {
+        let held_back = is_held_back(facts, world, row, scale)?;
+        if let Some(text) = misses(facts, row, end, (scale, plan.cap.room), adds)?.filter(|_| !held_back) {
             log.symbol(Rule::TargetTruth, symbol, text);
         }
     }
     net(facts, world, log)
+}
+
+/// Whether the limit on the net keeps it from its scaled target.
+fn is_held_back(
+    facts: &Facts<'_>,
+    world: &World<'_>,
+    row: &Row<'_>,
+    scale: Decimal,
+) -> Result<bool, NumberError> {
+    let Some(max) = facts.policy.max_net else { return Ok(false) };
+    let missing = row.wanted().times(scale)?.minus(row.mark.value(world.qty(row.symbol))?)?;
+    let along = missing.is_negative() == row.wanted().is_negative();
+    Ok(along && world.net(facts)?.plus(missing)?.abs() > max)
 }
 
 /// Between the scaled target, cut off by its own limits, and the target itself is where a symbol should be.
@@ -36,7 +51,7 @@ fn misses(
     facts: &Facts<'_>,
     row: &Row<'_>,
     end: Qty,
-    scale: Decimal,
+    (scale, plan_room): (Decimal, Decimal),
     adds: bool,
 ) -> Result<Option<alloc::string::String>, NumberError> {
     let wanted = row.wanted();
@@ -44,11 +59,12 @@ fn misses(
     let (was, is) = (along(row.mark.value(row.start)?), along(row.mark.value(end)?));
     let outer = wanted.abs();
     let scaled = outer.times(scale)?;
-    let inner = cut_off(facts, row, scaled);
+    // What found no room under the limits was not to be added either.
+    let inner = cut_off(facts, row, scaled)?.times(plan_room)?;
     let lot = row.lot()?;
     let distance =
         |value: Usd| Ok::<_, NumberError>(inner.minus(value)?.max(value.minus(outer)?).max(Usd::ZERO));
-    if adds && is > inner.plus(lot)? && is > was.max(Usd::ZERO) {
+    if adds && is > scaled.plus(lot)? && is > was.max(Usd::ZERO) {
         return Ok(Some(format!("ends at {is}, its scaled target is {scaled:.4}")));
     }
     // What a required reduction may overshoot by: the smallest order that the venue takes.
@@ -71,17 +87,36 @@ fn misses(
     Ok(None)
 }
 
-fn cut_off(facts: &Facts<'_>, row: &Row<'_>, scaled: Usd) -> Usd {
-    let leverage = row.target.map_or(facts.target.leverage, |target| target.leverage);
-    let forbidding = row.instrument.tiers.as_slice().iter().find(|tier| tier.max_leverage < leverage);
-    [
+/// The least that the limits of the symbol alone may leave of a target, at the worst price of its orders.
+fn cut_off(facts: &Facts<'_>, row: &Row<'_>, scaled: Usd) -> Result<Usd, NumberError> {
+    let wanted = row.target.map_or(facts.target.leverage, |target| target.leverage);
+    // Where its leverage cannot be changed the position has to fit the one it has.
+    let highest = row.position.map_or(wanted, |position| position.leverage.max(wanted));
+    let forbidding = row.instrument.tiers.as_slice().iter().find(|tier| tier.max_leverage < highest);
+    let most = [
         facts.policy.max_position(row.symbol),
         forbidding.map(|tier| tier.notional_floor),
         row.instrument.tiers.cap(),
     ]
     .into_iter()
     .flatten()
-    .fold(scaled, Usd::min)
+    .min();
+    // The worst price of an order: the slippage, or one tick where ticks are coarser.
+    let tick = match row.instrument.price_rule.round(row.mark, Round::Up) {
+        Ok(price) => price.get().over(row.mark.get())?,
+        Err(_) => Decimal::ONE,
+    };
+    let worst = Decimal::ONE.plus(facts.policy.slippage.get())?.max(tick);
+    let mut cut = match most {
+        Some(most) => scaled.min(Usd::new(most.get().over(worst)?)?),
+        None => scaled,
+    };
+    let same_side = row.wanted().is_negative() == row.start.is_negative();
+    let stays = if same_side { row.mark.value(row.start.abs())? } else { Usd::ZERO };
+    if row.instrument.status != TradingStatus::Trading || facts.state.set_aside.contains_key(row.symbol) {
+        cut = cut.min(stays);
+    }
+    Ok(cut)
 }
 
 trait OverRest: Sized {
@@ -115,7 +150,7 @@ fn net(facts: &Facts<'_>, world: &World<'_>, log: &mut Log) -> Result<(), Number
 /// Costs are sums over the steps.
 pub(super) fn costs(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(), NumberError> {
     let (mut trades, mut turnover, mut fees, mut slippage) = (0_u32, Usd::ZERO, Usd::ZERO, Usd::ZERO);
-    let (mut adding, mut realized) = (Usd::ZERO, Some(Usd::ZERO));
+    let (mut adding, mut lots, mut realized) = (Usd::ZERO, Usd::ZERO, Some(Usd::ZERO));
     for step in plan.steps() {
         turnover = turnover.plus(step.value)?;
         let (Work::Order { qty, limit, .. }, Some(row)) = (&step.work, facts.rows.get(&step.symbol)) else {
@@ -127,6 +162,7 @@ pub(super) fn costs(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(),
         slippage = slippage.plus(slip)?;
         if matches!(step.action, Action::Open | Action::Increase) {
             adding = adding.plus(step.value)?;
+            lots = lots.plus(row.lot()?)?;
         } else {
             realized = realized_by(row, step)?.zip(realized).map(|(a, b)| a.plus(b)).transpose()?;
         }
@@ -152,8 +188,8 @@ pub(super) fn costs(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(),
     }
     let spent = facts.state.turnover;
     if let Some(max) = facts.policy.max_turnover {
-        // What a limit requires is never suppressed, and adding is never required.
-        if adding.is_positive() && spent.plus(adding)? > max {
+        // What a limit requires is never suppressed, and adding is never required. Sizes are rounded to lots.
+        if adding.is_positive() && spent.plus(adding)? > max.plus(lots)? {
             log.plan(Rule::Turnover, format!("adds {adding} after {spent}, max_turnover is {max}"));
         }
     }
@@ -188,7 +224,7 @@ pub(super) fn cap(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(), N
     if cap.scale > ceiling || cap.scale < Decimal::ZERO || cap.scale > Decimal::ONE {
         refuse(format!("a scale of {}, allowed is up to {ceiling}", cap.scale));
     }
-    if cap.account_value != facts.account_value {
+    if !is_near(cap.account_value.get(), facts.account_value.get())? {
         refuse(format!("an account value of {}, it is {}", cap.account_value, facts.account_value));
     }
     let (mut wanted, mut need) = (Usd::ZERO, Usd::ZERO);
@@ -202,7 +238,7 @@ pub(super) fn cap(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(), N
         need = need.plus(row.leverage.margin(notional)?)?;
         is_uniform &= row.leverage == facts.target.leverage || notional.is_zero();
     }
-    if cap.wanted != wanted {
+    if !is_near(cap.wanted.get(), wanted.get())? {
         refuse(format!("a wanted gross of {}, it is {wanted}", cap.wanted));
     }
     let max = if is_uniform || need.is_zero() {
@@ -217,18 +253,41 @@ pub(super) fn cap(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(), N
     if !is_near(cap.venue_scale, venue)? {
         refuse(format!("a venue's scale of {}, it is {venue}", cap.venue_scale));
     }
-    if cap.scale > venue.plus(ROUNDING)? {
-        refuse(format!("a scale of {} above the venue's own {venue}", cap.scale));
+    // What single limits cut off needs nothing: the factor is of the rest.
+    let (mut run, mut fixed) = (Usd::ZERO, Usd::ZERO);
+    for row in facts.rows.values() {
+        let margin = row.leverage.margin(row.mark.value(row.start)?)?;
+        match row.target {
+            Some(target) => {
+                run = run.plus(row.leverage.margin(cut_off(facts, row, target.notional.abs())?)?)?;
+            }
+            None => fixed = fixed.plus(margin)?,
+        }
     }
-    if cap.max_gross_after_costs > cap.max_gross {
+    // Later in a run, what can no longer be reached takes nothing of it.
+    if cap.scale > Decimal::ZERO && facts.state.phase == PhaseKind::Release && !plan.is_empty() {
+        let need = run.times(cap.scale)?.plus(fixed)?;
+        if need > facts.account_value.plus(Usd::new(ROUNDING)?)? {
+            refuse(format!("a scale of {} needs {need:.4} of {}", cap.scale, facts.account_value));
+        }
+    }
+    for (what, share, ceiling) in
+        [("trim", cap.trim, facts.state.trim_ceiling), ("room", cap.room, facts.state.room_ceiling)]
+    {
+        if share > ceiling || share < Decimal::ZERO || share > Decimal::ONE {
+            refuse(format!("a {what} of {share}, allowed is up to {ceiling}"));
+        }
+    }
+    let (after, before) = (cap.max_gross_after_costs.get(), cap.max_gross.get());
+    if after > before && !is_near(after, before)? {
         refuse(format!("more gross after costs than before: {}", cap.max_gross_after_costs));
     }
     Ok(())
 }
 
-/// Equal but for the rounding of divisions.
+/// Equal but for the rounding of divisions, which is in the 28th digit.
 fn is_near(a: Decimal, b: Decimal) -> Result<bool, NumberError> {
-    let room = ROUNDING.times(a.abs().max(b.abs()).max(Decimal::ONE))?;
+    let room = Decimal::new(1, 18).times(a.abs().max(b.abs()).max(Decimal::ONE))?;
     Ok(a.minus(b)?.abs() <= room)
 }
 
@@ -241,17 +300,24 @@ pub(super) fn views(
 ) -> Result<(), NumberError> {
     let start = |row: &Row<'_>| row.start;
     view(facts, ("before", &plan.before), facts.account_value, start, log)?;
-    let after = facts.account_value.minus(world.costs)?;
+    // Filled at its limit, an order pays its fee on the limit; the costs count it on the worse of limit and mark.
+    let mut after = facts.account_value;
+    for step in plan.steps() {
+        if let (Work::Order { qty, limit, .. }, Some(row)) = (&step.work, facts.rows.get(&step.symbol)) {
+            let (_, slippage) = order_costs(row, *qty, *limit)?;
+            after = after.minus(slippage)?.minus(row.fee.of(limit.value(*qty)?)?)?;
+        }
+    }
     view(facts, ("after", &plan.after), after, |row| world.qty(row.symbol), log)?;
     for shown in &plan.after.positions {
-        if let Some(live) = world.live.get(&shown.symbol) {
-            if shown.leverage != live.setting() || shown.margin_mode != live.mode {
-                log.symbol(
-                    Rule::View,
-                    &shown.symbol,
-                    format!("is shown {}x {} after", shown.leverage, shown.margin_mode),
-                );
-            }
+        if let Some(live) = world.live.get(&shown.symbol)
+            && (shown.leverage != live.setting() || shown.margin_mode != live.mode)
+        {
+            log.symbol(
+                Rule::View,
+                &shown.symbol,
+                format!("is shown {}x {} after", shown.leverage, shown.margin_mode),
+            );
         }
     }
     let mut used = Usd::ZERO;
@@ -262,17 +328,23 @@ pub(super) fn views(
                 _ => position.leverage.margin(row.mark.value(position.qty)?)?,
             })?;
         }
-        if let Some(shown) = plan.before.positions.iter().find(|shown| shown.symbol == position.symbol) {
-            if shown.leverage != position.leverage || shown.margin_mode != position.mode {
-                log.symbol(
-                    Rule::View,
-                    &shown.symbol,
-                    format!("is shown {}x {} before", shown.leverage, shown.margin_mode),
-                );
-            }
+        if let Some(shown) = plan.before.positions.iter().find(|shown| shown.symbol == position.symbol)
+            && (shown.leverage != position.leverage || shown.margin_mode != position.mode)
+        {
+            log.symbol(
+                Rule::View,
+                &shown.symbol,
+                format!("is shown {}x {} before", shown.leverage, shown.margin_mode),
+            );
         }
     }
-    if !is_near(plan.before.margin_used.get(), used.get())? {
+    let mut held = used;
+    for pool in World::new(facts).map(|start| start.pools).unwrap_or_default().values() {
+        held = held.plus(pool.hold)?;
+    }
+    // With or without what the venue holds for resting orders.
+    let stated = plan.before.margin_used.get();
+    if !is_near(stated, used.get())? && !is_near(stated, held.get())? {
         log.plan(Rule::View, format!("before: margin used {}, it is {used}", plan.before.margin_used));
     }
     Ok(())
@@ -291,10 +363,10 @@ fn view(
         gross = gross.plus(row.mark.value(size(row).abs())?)?;
         held = held.saturating_add(usize::from(!size(row).is_zero()));
     }
-    if view.account_value != account_value {
+    if !is_near(view.account_value.get(), account_value.get())? {
         log.plan(Rule::View, format!("{when}: account value {}, it is {account_value}", view.account_value));
     }
-    if view.gross != gross {
+    if !is_near(view.gross.get(), gross.get())? {
         log.plan(Rule::View, format!("{when}: gross {}, it is {gross}", view.gross));
     }
     if view.positions.len() != held {
