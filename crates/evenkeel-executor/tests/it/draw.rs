@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use evenkeel_exchange::{ErrorKind, Operation};
-use evenkeel_paper::{Event, Execution, Fault, FaultRule, Lag, PaperVenue, StaleTime, World, profiles};
+use evenkeel_paper::{
+    Conditional, Event, Execution, Fault, FaultRule, Lag, PaperVenue, StaleTime, World, profiles,
+};
 use evenkeel_rebalance::{Gross, LeverageChange, Policy, Rest, Target};
-use evenkeel_types::{Decimal, Leverage, MarginMode, Rate, Symbol, Usd};
+use evenkeel_types::{Decimal, Leverage, MarginMode, OrderKind, Price, Rate, Symbol, Usd};
 
 /// SplitMix64: the sequence is part of what a seed means.
 #[derive(Debug, Clone)]
@@ -50,6 +52,7 @@ pub(crate) enum Theme {
     SilentSettings,
     Foreign,
     ForeignLeverage,
+    ForeignOrder,
     Jumps,
     Walk,
     Journal,
@@ -63,7 +66,7 @@ pub(crate) enum Theme {
     Everything,
 }
 
-pub(crate) const THEMES: [Theme; 26] = [
+pub(crate) const THEMES: [Theme; 27] = [
     Theme::Calm,
     Theme::Refusals,
     Theme::Timeouts,
@@ -79,6 +82,7 @@ pub(crate) const THEMES: [Theme; 26] = [
     Theme::SilentSettings,
     Theme::Foreign,
     Theme::ForeignLeverage,
+    Theme::ForeignOrder,
     Theme::Jumps,
     Theme::Walk,
     Theme::Journal,
@@ -311,6 +315,30 @@ impl Case {
             if !qty.is_zero() {
                 let event = Event::ForeignTrade { symbol: symbol.clone(), qty };
                 rules.push(FaultRule::new(Fault::Happens(event)).on(at(rng)).nth(1 + rng.below(3)));
+            }
+        }
+        if theme == Theme::ForeignOrder {
+            let held =
+                self.venue.with(|world| world.peek(&evenkeel_types::Scope::default())).unwrap().positions;
+            if let Some(position) = held.first() {
+                let away = if position.qty.is_negative() { Decimal::TWO } else { Decimal::new(5, 1) };
+                let mark =
+                    self.venue.with(|world| world.peek(&evenkeel_types::Scope::default())).unwrap().quotes
+                        [&position.symbol]
+                        .mark;
+                let stop = Conditional {
+                    id: None,
+                    symbol: position.symbol.clone(),
+                    side: position.closing_side(),
+                    position_side: position.side,
+                    qty: None,
+                    trigger: Price::new(mark.get() * away).unwrap(),
+                    limit: None,
+                    reduce_only: true,
+                    kind: OrderKind::StopLoss,
+                };
+                // A trigger that is no valid price is refused, and the case goes on without one.
+                let _placed = self.venue.with(|world| world.place_conditional(&stop));
             }
         }
         if theme == Theme::ForeignLeverage || all && rng.chance(30) {

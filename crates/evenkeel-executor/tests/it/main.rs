@@ -2,6 +2,7 @@
 
 mod draw;
 mod flattening;
+mod honesty;
 mod scenarios;
 mod simulate;
 mod spy;

@@ -129,7 +129,7 @@ impl Checked<'_> {
     }
 
     fn is_ours(&self, order: &evenkeel_paper::OrderRecord) -> bool {
-        order.origin == Origin::Client && order.received_at >= self.started
+        order.origin == Origin::Client && order.id.is_some() && order.received_at >= self.started
     }
 
     /// S-01: whatever was sent or delivered how often, an identity executes its size at most.
