@@ -105,8 +105,15 @@ impl OneLeg<'_, '_> {
 
     fn root(&self, tier: &MarginTier, slope: Decimal) -> Result<Option<Price>, MarginError> {
         let constant = self.base.plus(tier.deduction.get())?;
-        let slope = slope.times(self.size)?;
-        Ok(positive(constant.times(Decimal::NEGATIVE_ONE)?.over(slope)?))
+        let slope = slope.times(self.size);
+        let price = slope.and_then(|slope| constant.times(Decimal::NEGATIVE_ONE)?.over(slope));
+        match price {
+            Ok(price) => Ok(positive(price)),
+            // A short so small beside its collateral that no number holds the price is never liquidated. (A long
+            // whose price is that high is liquidatable now, and must not read as safe.)
+            Err(_) if self.sign < Decimal::ZERO => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn at_floor(&self, floor: Usd) -> Result<Option<Price>, MarginError> {
@@ -321,5 +328,20 @@ impl<'a, I: Iterator<Item = (Decimal, MarginRules<'a>)> + Clone> Together<I> {
     /// A bound of the steps: each reaches another tier of some leg, plus the first and the one that confirms.
     fn segments(&self) -> usize {
         self.legs.clone().fold(2, |sum: usize, (_, rules)| sum.saturating_add(rules.tiers().len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evenkeel_types::{Leverage, Rate, Tiers};
+
+    #[test]
+    fn dust_beside_a_fortune_is_never_liquidated_and_no_error() {
+        let max = Leverage::new(40).unwrap();
+        let tiers = Tiers::flat(max, crate::maintenance_rate(max).unwrap()).unwrap();
+        let rules = MarginRules::new(&tiers, Rate::ZERO);
+        let dust: Qty = "-0.000000000000000001".parse().unwrap();
+        assert_eq!(liquidation_price(dust, "1000000000000".parse().unwrap(), &rules).unwrap(), None);
     }
 }

@@ -36,7 +36,7 @@ pub struct MarginPool {
     pub collateral: Collateral,
     /// Cash plus unrealised profit of its cross positions; without isolated buckets. Can be negative.
     pub equity: Usd,
-    /// What new initial margin can be taken from, now: not what can be withdrawn.
+    /// What new initial margin can be taken from, now: not what can be withdrawn. Zero or above.
     pub free: Usd,
     /// What may leave the venue, where it says so.
     pub withdrawable: Option<Usd>,
