@@ -389,7 +389,9 @@ fn particular_prices() {
     let absurd = known(rate("1"), Usd::ZERO);
     assert_eq!(liquidation_price(qty("1"), usd("-1"), &absurd).unwrap(), None);
     assert_eq!(safe_range(&[Leg { qty: qty("1"), rules: absurd }], usd("-1")).unwrap(), None);
-    // Overflow is an error.
+    // A price that no number holds: none for a short, which is safe there; an error for a long, which is not.
     let huge = Usd::new(Decimal::MAX).unwrap();
-    assert!(liquidation_price(qty("-0.0000000001"), huge, &known(rate("0.01"), Usd::ZERO)).is_err());
+    let flat = known(rate("0.01"), Usd::ZERO);
+    assert_eq!(liquidation_price(qty("-0.0000000001"), huge, &flat).unwrap(), None);
+    assert!(liquidation_price(qty("0.0000000001"), huge.negated(), &flat).is_err());
 }
