@@ -160,7 +160,8 @@ fn what_if_trade_in_every_symbol(bencher: Bencher<'_, '_>, positions: u32) {
 #[allow(clippy::print_stdout)]
 fn growth() {
     println!("{:>26} {:>10} {:>12} {:>8}", "", "positions", "ns/position", "growth");
-    let one: [(&str, fn(&Account<'_>)); 3] = [
+    type Run = fn(&Account<'_>);
+    let one: [(&str, Run); 3] = [
         ("cross liquidation prices", |account| {
             black_box(account.liquidation_prices().expect("fits"));
         }),
