@@ -324,7 +324,7 @@ pub(super) fn views(
     for position in &facts.snapshot.positions {
         if let Some(row) = facts.rows.get(&position.symbol) {
             used = used.plus(match position.isolated {
-                Some(bucket) if position.mode == MarginMode::Isolated => bucket.equity,
+                Some(bucket) if position.mode == MarginMode::Isolated => bucket.equity.max(Usd::ZERO),
                 _ => position.leverage.margin(row.mark.value(position.qty)?)?,
             })?;
         }

@@ -9,7 +9,7 @@ use evenkeel_types::{Decimal, Qty, Snapshot, Symbol, Usd};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::{Envelope, Plan, ResolvedTarget, RunState, check, plan};
+use crate::{Envelope, PhaseKind, Plan, ResolvedTarget, RunState, check, plan};
 
 use super::scenario::{Breadth, Scenario, scenario};
 use super::venue;
@@ -79,8 +79,22 @@ fn approve(plan: &Plan, target: &ResolvedTarget, snapshot: &Snapshot, slack: Dec
     envelope
 }
 
+/// Whatever part of a phase that adds was filled, exposure is within equity times leverage and no pool is short.
+fn within_limits(snapshot: &Snapshot, target: &ResolvedTarget) -> Result<(), TestCaseError> {
+    let mut need = Usd::ZERO;
+    for position in &snapshot.positions {
+        let named = target.symbols.get(&position.symbol).filter(|wanted| wanted.weight.is_some());
+        let leverage = named.map_or(target.leverage, |wanted| wanted.leverage);
+        let notional = position.notional(snapshot.quotes[&position.symbol].mark).unwrap();
+        need = need.plus(leverage.margin(notional).unwrap()).unwrap();
+    }
+    prop_assert!(need <= snapshot.account_value().unwrap(), "needs {need} of equity");
+    prop_assert!(snapshot.pools.iter().all(|pool| !pool.free.is_negative()), "{:?}", snapshot.pools);
+    Ok(())
+}
+
 fn whole_runs(breadth: Breadth) {
-    let fill = prop_oneof![5 => Just(100_u32), 1 => Just(50), 1 => Just(0)];
+    let fill = prop_oneof![5 => Just(100_u32), 1 => 1_u32..100, 1 => Just(0)];
     let drift = prop_oneof![3 => Just(0_i64), 2 => -8_i64..=8];
     let inputs =
         (scenario(breadth), prop::collection::vec(fill, 8), prop::collection::vec(drift, 5), any::<bool>());
@@ -100,6 +114,9 @@ fn whole_runs(breadth: Breadth) {
             }
             state.begin(&plan);
             venue::carry_out(&mut scenario.snapshot, &mut state, phase, &fills[round % 4..]);
+            if phase.kind == PhaseKind::Acquire {
+                within_limits(&scenario.snapshot, &target)?;
+            }
             if round % 2 == 0 {
                 venue::drift(&mut scenario.snapshot, &drift);
             }
