@@ -5,6 +5,7 @@
 
 mod carry;
 mod command;
+mod count;
 mod decide;
 mod finish;
 mod read;

@@ -58,6 +58,7 @@ pub(crate) enum Theme {
     Journal,
     Cancel,
     Expired,
+    Changed,
     Twice,
     StuckClose,
     LostClose,
@@ -66,7 +67,7 @@ pub(crate) enum Theme {
     Everything,
 }
 
-pub(crate) const THEMES: [Theme; 27] = [
+pub(crate) const THEMES: [Theme; 28] = [
     Theme::Calm,
     Theme::Refusals,
     Theme::Timeouts,
@@ -88,6 +89,7 @@ pub(crate) const THEMES: [Theme; 27] = [
     Theme::Journal,
     Theme::Cancel,
     Theme::Expired,
+    Theme::Changed,
     Theme::Twice,
     Theme::StuckClose,
     Theme::LostClose,
@@ -305,7 +307,7 @@ impl Case {
         let at = |rng: &mut Rng| {
             rng.pick(&[Operation::Snapshot, Operation::Place, Operation::SetLeverage, Operation::Leverage])
         };
-        if theme == Theme::Foreign || all && rng.chance(30) {
+        if matches!(theme, Theme::Foreign | Theme::Changed) || all && rng.chance(30) {
             let usd = Usd::new(Decimal::from(20 + rng.below(200))).unwrap();
             let lot = self.venue.with(|world| {
                 world.peek(&evenkeel_types::Scope::of([symbol.clone()])).unwrap().instruments[&symbol].lot
@@ -314,7 +316,12 @@ impl Case {
             let qty = if rng.chance(50) { size } else { size.negated() };
             if !qty.is_zero() {
                 let event = Event::ForeignTrade { symbol: symbol.clone(), qty };
-                rules.push(FaultRule::new(Fault::Happens(event)).on(at(rng)).nth(1 + rng.below(3)));
+                let (at, nth) = if theme == Theme::Changed {
+                    (Operation::Snapshot, 1)
+                } else {
+                    (at(rng), 1 + rng.below(3))
+                };
+                rules.push(FaultRule::new(Fault::Happens(event)).on(at).nth(nth));
             }
         }
         if theme == Theme::ForeignOrder {
@@ -345,9 +352,10 @@ impl Case {
             let leverage = Leverage::new(u32::try_from(1 + rng.below(9)).unwrap()).unwrap();
             for symbol in &self.symbols {
                 let event = Event::ForeignLeverage { symbol: symbol.clone(), leverage };
-                let rule = FaultRule::new(Fault::Happens(event))
-                    .on(rng.pick(&[Operation::Snapshot, Operation::Place]));
-                rules.push(rule.nth(1 + rng.below(5)));
+                let often = u32::try_from(200 + rng.below(600)).unwrap();
+                let at =
+                    rng.pick(&[Operation::Snapshot, Operation::Place, Operation::Place, Operation::Place]);
+                rules.push(FaultRule::new(Fault::Happens(event)).on(at).permille(often).times(2));
             }
         }
         if theme == Theme::Jumps || all && rng.chance(50) {

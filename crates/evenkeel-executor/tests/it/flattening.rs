@@ -165,7 +165,7 @@ fn faults_never_make_it_open_turn_or_lie() {
             venue.with(|world| world.profile().capabilities.dedupe) == evenkeel_types::Dedupe::Forever;
         assert!(dedupes || ids.len() == sent, "seed {seed}: an identity was sent again");
         // Once the faults stop.
-        venue.with(|world| world.clear_faults());
+        venue.with(World::clear_faults);
         let (report, _) = close(&venue, &Flatten::everything());
         assert!(report.is_flat(), "seed {seed}: {report}");
     }

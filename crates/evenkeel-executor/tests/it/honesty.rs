@@ -69,7 +69,7 @@ fn rule_1_the_target_is_resolved_once_and_the_scale_only_falls() {
     // After the close the book is less than half of what it was; reading the gross again would shrink it to that.
     let falls = paper::Event::Move { symbol: symbol("SOL"), by: Rate::new(Decimal::new(-2, 2)).unwrap() };
     venue.with(|world| {
-        world.inject([FaultRule::new(Fault::Happens(falls)).on(Operation::SetLeverage).nth(1)])
+        world.inject([FaultRule::new(Fault::Happens(falls)).on(Operation::SetLeverage).nth(1)]);
     });
     let run = carry_out(&venue, approved);
     assert_eq!(run.report.outcome, Outcome::Done, "{}", run.report);

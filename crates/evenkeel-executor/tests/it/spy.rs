@@ -270,7 +270,7 @@ impl Trade for Spy {
         self.call();
         let wanted = leverage.to_string();
         self.check_intent("a leverage", |write| {
-            write["setting"]["set_leverage"]["to"] == Value::from(wanted.clone())
+            write["setting"]["set_leverage"]["to"].as_str() == Some(wanted.as_str())
         });
         let answer = self.inner.set_leverage(symbol, leverage).await;
         let is = self.peek().settings.get(symbol).is_some_and(|setting| setting.is(leverage));

@@ -1,19 +1,13 @@
-//! Emergency close: everything reduced to nothing, and verified.
+//! The rounds of an emergency close.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use evenkeel_exchange::{Cancel, Clock, Effect, Error, OrderRequest, Trade};
+use evenkeel_exchange::{Cancel, Clock, Effect, Error, Trade};
 use evenkeel_rebalance::{Action, Work};
-use evenkeel_store::Journal;
-use evenkeel_types::{
-    ClientOrderId, Decimal, Exact, Instrument, NumberError, OrderIntent, Position, Price, Qty, Quote, Rate,
-    Round, Scope, Side, Snapshot, Symbol, TimeInForce, Timestamp,
-};
+use evenkeel_types::{NumberError, OrderIntent, Position, Qty, Scope, Snapshot, Symbol, Timestamp};
 use futures_util::future::join_all;
-use sha2::{Digest, Sha256};
 
+use super::{Closed, Flatten, FlattenOutcome, FlattenReport};
 use crate::event::Event;
 use crate::journal::{Body, EndRecord, FlattenRecord, IntentRecord, ObservedRecord, SCHEMA, Seen, Write};
 use crate::machine::standing;
@@ -21,194 +15,33 @@ use crate::outcome::HaltReason;
 use crate::run::Writer;
 use crate::submit::{Ask, Batch, Fate, Rules, pause};
 
-/// Most orders that one position is closed with in one round. A position that needs more is closed in several rounds.
-const MAX_ORDERS_PER_POSITION: usize = 20;
-
 /// Most readings of the account between two rounds, while what was executed does not show. Reduce-only orders cannot
 /// turn a position, so an emergency close then goes on from what is shown.
 const MAX_READS: u32 = 6;
 
-/// What is closed, and how hard it is tried. Start from [`Flatten::everything`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Flatten {
-    /// Only these symbols; `None` is everything.
-    pub only: Option<BTreeSet<Symbol>>,
-    /// How far from the mark price the closing orders' limits lie, as a fraction.
-    pub slippage: Rate,
-    /// Whether resting orders on these symbols are cancelled first: they could open what was just closed.
-    pub cancel_orders: bool,
-    /// How many rounds of orders are sent at most, each from a fresh reading.
-    pub rounds: u32,
-    /// How long an order whose outcome is unknown is asked for.
-    pub resolve_deadline: Duration,
-    /// How long the whole may take.
-    pub deadline: Duration,
-}
-
-impl Flatten {
-    /// Everything, at up to 5 % from the mark price (getting out matters more than the price, but not at any), resting
-    /// orders cancelled, five rounds, ten seconds for an unknown outcome (the next round is reduce-only and cannot do
-    /// harm, so waiting longer only costs time), two minutes in all.
-    #[must_use]
-    pub fn everything() -> Self {
-        Self {
-            only: None,
-            slippage: Rate::new(Decimal::new(5, 2)).unwrap_or(Rate::ZERO),
-            cancel_orders: true,
-            rounds: 5,
-            resolve_deadline: Duration::from_secs(10),
-            deadline: Duration::from_secs(120),
-        }
-    }
-
-    /// Only these symbols.
-    #[must_use]
-    pub fn only(mut self, symbols: impl IntoIterator<Item = Symbol>) -> Self {
-        self.only = Some(symbols.into_iter().collect());
-        self
-    }
-
-    fn concerns(&self, symbol: &Symbol) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(symbol))
-    }
-}
-
-/// How an emergency close ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
-pub enum FlattenOutcome {
-    /// Two readings after the last order agree that nothing is held and nothing rests.
-    Flat,
-    /// Something is left.
-    NotFlat,
-    /// It stopped before it was through.
-    Halted(HaltReason),
-    /// Somebody asked to stop.
-    Cancelled,
-}
-
-/// What became of an emergency close.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct FlattenReport {
-    /// How it ended.
-    pub outcome: FlattenOutcome,
-    /// In one line.
-    pub message: String,
-    /// Every position that was found, and what became of it.
-    pub closed: Vec<Closed>,
-    /// How many resting orders were cancelled.
-    pub cancelled: u32,
-    /// The account before, where it could be read.
-    pub before: Option<Snapshot>,
-    /// The account after, where it could be read.
-    pub after: Option<Snapshot>,
-    /// How many rounds of orders were sent.
-    pub rounds: u32,
-}
-
-impl FlattenReport {
-    /// Whether nothing is held and nothing rests, verified.
-    #[must_use]
-    pub fn is_flat(&self) -> bool {
-        self.outcome == FlattenOutcome::Flat
-    }
-}
-
-/// One position that was to be closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Closed {
-    /// Which.
-    pub symbol: Symbol,
-    /// Signed size when it was found.
-    pub size: Qty,
-    /// How much of it our orders executed for certain, without sign.
-    pub filled: Qty,
-    /// How many orders were sent for it.
-    pub orders: u32,
-    /// What went wrong last.
-    pub error: Option<String>,
-}
-
-impl fmt::Display for FlattenReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in crate::text::wrap(&self.message, 80, "") {
-            writeln!(f, "{line}")?;
-        }
-        for closed in &self.closed {
-            writeln!(
-                f,
-                "{:<12} {:>16} closed {:>16}",
-                closed.symbol,
-                closed.size.to_string(),
-                closed.filled.to_string()
-            )?;
-            for line in closed.error.iter().flat_map(|error| crate::text::wrap(error, 80, "    ")) {
-                writeln!(f, "{line}")?;
-            }
-        }
-        write!(f, "{} resting order(s) cancelled, {} round(s)", self.cancelled, self.rounds)
-    }
-}
-
-/// Closes every position with reduce-only orders, whatever their leverage, target or plan, and verifies that the account
-/// is flat. Nothing it sends can open or turn a position.
-///
-/// Large positions are split at the venue's maximum order size. What was refused, executed in part, or of unknown outcome
-/// is tried again from a fresh reading: a reduce-only order of the size that is shown can do no harm even if an earlier
-/// one still executes. `cancel` is obeyed between rounds.
-pub async fn flatten(
-    venue: &dyn Trade,
-    journal: &dyn Journal,
-    clock: &dyn Clock,
-    what: &Flatten,
-    progress: &mut (dyn FnMut(&Event) + Send),
-    cancel: &Cancel,
-) -> FlattenReport {
-    let mut closing = Closing {
-        venue,
-        clock,
-        what,
-        journal: Writer::new(journal),
-        epoch: 0,
-        started: clock.now(),
-        closed: BTreeMap::new(),
-        cancelled: 0,
-        before: None,
-        after: None,
-        rounds: 0,
-    };
-    let outcome = match closing.run(progress, cancel).await {
-        Ok(outcome) => outcome,
-        Err(reason) => FlattenOutcome::Halted(reason),
-    };
-    closing.report(outcome).await
-}
-
-struct Closing<'a> {
-    venue: &'a dyn Trade,
-    clock: &'a dyn Clock,
-    what: &'a Flatten,
-    journal: Writer<'a>,
-    epoch: u64,
-    started: Timestamp,
-    closed: BTreeMap<Symbol, Closed>,
-    cancelled: u32,
-    before: Option<Snapshot>,
-    after: Option<Snapshot>,
-    rounds: u32,
+/// An emergency close under way.
+pub(super) struct Closing<'a> {
+    pub(super) venue: &'a dyn Trade,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) what: &'a Flatten,
+    pub(super) journal: Writer<'a>,
+    pub(super) epoch: u64,
+    pub(super) started: Timestamp,
+    pub(super) closed: BTreeMap<Symbol, Closed>,
+    pub(super) cancelled: u32,
+    pub(super) before: Option<Snapshot>,
+    pub(super) after: Option<Snapshot>,
+    pub(super) rounds: u32,
 }
 
 type Halting<T> = Result<T, HaltReason>;
 
-fn internal(error: NumberError) -> HaltReason {
+fn internal(error: &NumberError) -> HaltReason {
     HaltReason::Internal { message: error.to_string() }
 }
 
 impl Closing<'_> {
-    async fn run(
+    pub(super) async fn run(
         &mut self,
         progress: &mut (dyn FnMut(&Event) + Send),
         cancel: &Cancel,
@@ -258,7 +91,7 @@ impl Closing<'_> {
         self.positions(snapshot).next().is_none() && !orders
     }
 
-    fn positions<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Position> {
+    pub(super) fn positions<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Position> {
         snapshot.positions.iter().filter(|position| self.what.concerns(&position.symbol))
     }
 
@@ -316,7 +149,7 @@ impl Closing<'_> {
         snapshot: &Snapshot,
         progress: &mut (dyn FnMut(&Event) + Send),
     ) -> Halting<Option<BTreeMap<Symbol, Qty>>> {
-        let orders = self.requests(snapshot).map_err(internal)?;
+        let orders = self.requests(snapshot).map_err(|error| internal(&error))?;
         let cancels: Vec<(Symbol, String)> = match self.what.cancel_orders {
             true => self.orders(snapshot).map(|o| (o.symbol.clone(), o.venue_order_id.clone())).collect(),
             false => Vec::new(),
@@ -368,7 +201,7 @@ impl Closing<'_> {
             .map(|(index, order)| (number(index.saturating_add(cancels.len())), Action::Close, order));
         let mut batch = Batch::new(None, numbered, rules);
         self.drive(&mut batch, progress).await?;
-        self.count(snapshot, &batch).map_err(internal)
+        self.count(snapshot, &batch).map_err(|error| internal(&error))
     }
 
     async fn cancel_all(
@@ -473,71 +306,6 @@ impl Closing<'_> {
         Ok(known.then_some(expected))
     }
 
-    /// Closing orders for everything held, split at the venue's largest order.
-    fn requests(&mut self, snapshot: &Snapshot) -> Result<Vec<OrderRequest>, NumberError> {
-        let mut requests = Vec::new();
-        let positions: Vec<Position> = self.positions(snapshot).cloned().collect();
-        for position in positions {
-            let symbol = &position.symbol;
-            self.closed.entry(symbol.clone()).or_insert_with(|| Closed {
-                symbol: symbol.clone(),
-                size: position.qty,
-                filled: Qty::ZERO,
-                orders: 0,
-                error: None,
-            });
-            let (Some(instrument), Some(quote)) =
-                (snapshot.instruments.get(symbol), snapshot.quotes.get(symbol))
-            else {
-                continue;
-            };
-            let side = position.closing_side();
-            let limit = limit(instrument, quote, side, self.what.slippage)?;
-            for (index, qty) in split(instrument, position.qty.abs())?.into_iter().enumerate() {
-                let intent = OrderIntent {
-                    id: self.identity(snapshot, symbol, index),
-                    symbol: symbol.clone(),
-                    side,
-                    position_side: position.side,
-                    qty,
-                    limit,
-                    tif: TimeInForce::Ioc,
-                    reduce_only: true,
-                };
-                match OrderRequest::reducing(intent) {
-                    Ok(request) => requests.push(request),
-                    Err(error) => {
-                        if let Some(closed) = self.closed.get_mut(symbol) {
-                            closed.error = Some(error.to_string());
-                        }
-                    }
-                }
-            }
-        }
-        Ok(requests)
-    }
-
-    /// Of which account, holder, reading, round and part: the same decision has the same identity, and no other has it.
-    fn identity(&self, snapshot: &Snapshot, symbol: &Symbol, index: usize) -> ClientOrderId {
-        let mut hasher = Sha256::new();
-        hasher.update(b"flatten\0");
-        hasher.update(snapshot.account.as_str().as_bytes());
-        hasher.update([0]);
-        hasher.update(symbol.as_str().as_bytes());
-        hasher.update([0]);
-        hasher.update(self.epoch.to_be_bytes());
-        hasher.update(self.started.0.to_be_bytes());
-        hasher.update(snapshot.as_of.0.to_be_bytes());
-        hasher.update(self.rounds.to_be_bytes());
-        hasher.update(number(index).to_be_bytes());
-        let digest: [u8; 32] = hasher.finalize().into();
-        let mut hash = [0; 16];
-        for (to, from) in hash.iter_mut().zip(digest) {
-            *to = from;
-        }
-        ClientOrderId::from_hash(&hash)
-    }
-
     async fn write(&mut self, bodies: &[Body]) -> Halting<()> {
         if bodies.is_empty() {
             return Ok(());
@@ -546,7 +314,7 @@ impl Closing<'_> {
         written.map_err(|error| HaltReason::Journal { message: evenkeel_exchange::chain(&error) })
     }
 
-    async fn report(mut self, mut outcome: FlattenOutcome) -> FlattenReport {
+    pub(super) async fn report(mut self, mut outcome: FlattenOutcome) -> FlattenReport {
         let words = match &outcome {
             FlattenOutcome::Flat => "Flat: everything is closed, verified by two readings".into(),
             FlattenOutcome::NotFlat => format!("Not flat after {} round(s) of orders", self.rounds),
@@ -588,7 +356,7 @@ impl Closing<'_> {
     }
 }
 
-fn number(index: usize) -> u32 {
+pub(super) fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
@@ -598,36 +366,4 @@ fn failed(error: &Error) -> Seen {
         Effect::NotApplied => Seen::Refused { error: text },
         Effect::Unknown => Seen::Unknown { error: text },
     }
-}
-
-/// The worst acceptable price, rounded so that it is more likely to trade.
-fn limit(instrument: &Instrument, quote: &Quote, side: Side, slippage: Rate) -> Result<Price, NumberError> {
-    let factor = match side {
-        Side::Buy => Decimal::ONE.plus(slippage.get())?,
-        Side::Sell => Decimal::ONE.minus(slippage.get())?,
-    };
-    let bound = Price::new(quote.mark.get().times(factor)?)?;
-    instrument.price_rule.round(bound, Round::Aggressive(side)).or_else(|_| {
-        // Where a tick is more than the price that is left, the lowest price that there is.
-        instrument.price_rule.round(quote.mark, Round::Aggressive(Side::Buy))
-    })
-}
-
-/// Equal parts no larger than the venue's largest order, so that none is left too small to be taken; the last one is
-/// exact. A position too large for one round's orders is closed in part.
-fn split(instrument: &Instrument, size: Qty) -> Result<Vec<Qty>, NumberError> {
-    let Some(most) = instrument.max_qty.filter(|most| most.is_positive() && *most < size) else {
-        return Ok(vec![size]);
-    };
-    for parts in 2..=MAX_ORDERS_PER_POSITION {
-        let count = Decimal::from(parts);
-        let part = instrument.lot.toward_zero(Qty::new(size.get().over(count)?)?)?;
-        let last = size.minus(part.times(count.minus(Decimal::ONE)?)?)?;
-        if part.is_positive() && last <= most {
-            let mut split = vec![part; parts.saturating_sub(1)];
-            split.push(last);
-            return Ok(split);
-        }
-    }
-    Ok(vec![instrument.lot.toward_zero(most)?; MAX_ORDERS_PER_POSITION])
 }
