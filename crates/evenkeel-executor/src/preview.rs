@@ -108,7 +108,7 @@ impl Preview {
         let plan = plan(&snapshot, &target, policy, &state)?;
         let plan = check(&snapshot, &target, policy, &state, plan)
             .map_err(|found| PreviewError::Check(Box::new(found)))?;
-        let envelope = envelope(&snapshot, &target, &plan, policy.turnover_slack)?;
+        let envelope = plan.envelope(&target, &lot_values(&snapshot, &target)?, policy)?;
         Ok(Self { snapshot, target, policy: policy.clone(), plan, envelope })
     }
 
@@ -118,27 +118,6 @@ impl Preview {
         let Self { snapshot, target, policy, plan, envelope } = self;
         Approval { plan: Plan::clone(&plan), snapshot, target, policy, envelope }
     }
-}
-
-/// What is approved with a plan: between where each symbol is and where the target wants it, and wherever the plan
-/// itself leads: scaled down, a symbol can end below both.
-fn envelope(
-    snapshot: &Snapshot,
-    target: &ResolvedTarget,
-    plan: &Plan,
-    slack: Decimal,
-) -> Result<Envelope, PreviewError> {
-    let lots = lot_values(snapshot, target)?;
-    let mut envelope = plan.envelope(target, &lots, slack)?;
-    for step in plan.steps().filter(|step| matches!(step.work, Work::Order { .. })) {
-        let value = snapshot.quote(&step.symbol)?.mark.value(step.qty_after)?;
-        let lot = lots.get(&step.symbol).copied().unwrap_or(Usd::ZERO);
-        if let Some(span) = envelope.symbols.get_mut(&step.symbol) {
-            span.low = span.low.min(value.minus(lot)?);
-            span.high = span.high.max(value.plus(lot)?);
-        }
-    }
-    Ok(envelope)
 }
 
 /// What one lot of each symbol of the run is worth: how far rounding alone can carry a position.

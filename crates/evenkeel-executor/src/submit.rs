@@ -33,6 +33,14 @@ pub(crate) fn pause(tried: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(2u32.saturating_pow(tried.min(16))).min(LONGEST_PAUSE)
 }
 
+/// The longest that a venue's request to wait is obeyed within a run; a longer one ends in the run's own deadline.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// As long as the venue asked us to wait, if it did.
+pub(crate) fn obeyed(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or_default().min(LONGEST_WAIT)
+}
+
 /// By which rules a batch is brought to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rules {

@@ -13,10 +13,7 @@ use crate::event::Event;
 use crate::journal::{Body, ObservedRecord, Seen};
 use crate::outcome::HaltReason;
 use crate::report::SettingReport;
-use crate::submit::{Ask, Batch, Rules, pause};
-
-/// The longest that a venue's request to wait is obeyed within a run; a longer one ends in the run's own deadline.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+use crate::submit::{Ask, Batch, Rules, obeyed, pause};
 
 impl Machine {
     /// Whether the settings of all symbols to be acquired were read back recently enough.
@@ -273,7 +270,7 @@ impl Machine {
         let tries = self.failures.entry((symbol.clone(), kind)).or_insert(0);
         *tries = tries.saturating_add(1);
         let tries = *tries;
-        let wait = retry_after.unwrap_or_default().min(LONGEST_WAIT).max(pause(tries));
+        let wait = obeyed(retry_after).max(pause(tries));
         self.pause = Some(self.pause.unwrap_or_default().max(wait));
         tries
     }

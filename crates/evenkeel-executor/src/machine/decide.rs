@@ -23,7 +23,8 @@ impl Machine {
             let plan = self.make_plan()?;
             let Some(phase) = plan.phases.first() else { return Err(Stop(Outcome::Done)) };
             // Prices move, so a plan need never become empty; once everything was acquired, near enough is there.
-            if self.budget.phase == Some(PhaseKind::Acquire) && self.is_within_tolerance() {
+            let acquired = self.budget.phase == Some(PhaseKind::Acquire) && self.budget.rounds > 0;
+            if acquired && self.is_within_tolerance() {
                 return Err(Stop(Outcome::Done));
             }
             if self.rounds >= MAX_ROUNDS {

@@ -8,7 +8,7 @@ use super::{Command, Machine, Stage, Stop, trades};
 use crate::event::Event;
 use crate::outcome::{HaltReason, Outcome};
 use crate::settle::{Settling, Verdict};
-use crate::submit::{executed, pause};
+use crate::submit::{executed, obeyed, pause};
 
 impl Machine {
     /// Reads the account, after a pause where the venue refused something.
@@ -87,7 +87,7 @@ impl Machine {
                 self.tell(Event::ReadFailed { error: error.to_string() });
                 let hopeless = error.kind() == ErrorKind::Auth;
                 if settling.failed(now) && !hopeless {
-                    let wait = error.retry_after().unwrap_or_default().max(pause(settling.reads()));
+                    let wait = obeyed(error.retry_after()).max(pause(settling.reads()));
                     self.again(settling, wait);
                     return Ok(());
                 }
@@ -145,7 +145,15 @@ impl Machine {
 
     /// From now on this is how the account stands.
     fn accept(&mut self, snapshot: Snapshot, proofs: Vec<Result<LeverageProof, ProofError>>) {
-        self.proofs = proofs.into_iter().flatten().map(|proof| (proof.symbol().clone(), proof)).collect();
+        self.proofs.clear();
+        for proof in proofs.into_iter().flatten() {
+            self.tell(Event::LeverageProven {
+                symbol: proof.symbol().clone(),
+                leverage: proof.leverage(),
+                mode: proof.mode(),
+            });
+            self.proofs.insert(proof.symbol().clone(), proof);
+        }
         for symbol in &self.expect.smaller {
             let found = snapshot.qty(symbol);
             self.expect.positions.insert(symbol.clone(), found);

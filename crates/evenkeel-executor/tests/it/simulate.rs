@@ -250,6 +250,10 @@ impl Checked<'_> {
                 notes.breach(format!("a plan leads to a gross of {after}, {} was approved", envelope.gross));
             }
         }
+        // The same quantity is worth more after a jump, so only where prices stood still.
+        if self.truth.history.iter().any(|sample| sample.cause == Cause::Price) {
+            return;
+        }
         let slippage = Decimal::ONE + self.case.policy.slippage.get();
         let orders: BTreeSet<_> = notes.placed.iter().map(|(_, order)| order.id).collect();
         let fills = self.truth.fills.iter().filter(|fill| fill.order.is_some_and(|id| orders.contains(&id)));
