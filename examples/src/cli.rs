@@ -33,7 +33,7 @@ Nothing connects to a venue: accounts are on a paper exchange or in files.";
 /// Brings a perpetual-futures account to target weights and one leverage: plans, shows, executes on a paper exchange,
 /// verifies.
 #[derive(Debug, Parser)]
-#[command(name = "rebalance", version, after_help = AFTER_HELP)]
+#[command(name = "rebalance", version, after_help = AFTER_HELP, term_width = 80)]
 pub struct Args {
     /// A built-in scenario by name, a scenario file by path, or `list`
     #[arg(long, value_name = "NAME|FILE", default_value = "mixed-leverage", conflicts_with = "recorded")]
@@ -203,7 +203,10 @@ impl Args {
         };
         let leverage = match self.leverage {
             Some(leverage) => leverage,
-            None => default_leverage(std::env::var("DEFAULT_LEVERAGE").ok().as_deref())?,
+            None => {
+                let variable = std::env::var_os("DEFAULT_LEVERAGE");
+                default_leverage(variable.as_ref().map(|value| value.to_string_lossy()).as_deref())?
+            }
         };
         let wish = Wish {
             weights: Vec::new(),

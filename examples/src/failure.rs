@@ -3,6 +3,7 @@
 use std::fmt;
 
 use evenkeel_executor::PreviewError;
+use evenkeel_rebalance::{PlanError, TargetError};
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -40,8 +41,13 @@ impl fmt::Display for Failure {
 impl From<PreviewError> for Failure {
     fn from(error: PreviewError) -> Self {
         let message = one_line(&evenkeel_exchange::chain(&error));
+        let too_large =
+            || format!("target, leverage or account: a figure is too large to compute with ({message})");
         match error {
             PreviewError::Read(_) | PreviewError::Check(_) => Self::Halted(message),
+            PreviewError::Number(_)
+            | PreviewError::Target(TargetError::Number(_))
+            | PreviewError::Plan(PlanError::Number(_)) => Self::Input(too_large()),
             _ => Self::Input(message),
         }
     }

@@ -198,7 +198,8 @@ pub fn from_toml<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Resu
         let before = text.get(..span.start).unwrap_or_default();
         let number = before.matches('\n').count() + 1;
         let line = text.lines().nth(number - 1).unwrap_or_default().trim();
-        Failure::input(format!("{name}: line {number}: `{line}`: {message}"))
+        let shown = if line.is_empty() { String::new() } else { format!("`{line}`: ") };
+        Failure::input(format!("{name}: line {number}: {shown}{message}"))
     })
 }
 
@@ -303,6 +304,12 @@ fn account(file: &File, profile: &Profile, refused: Refused<'_>) -> Result<Snaps
         let setting = LeverageSetting::both(symbol.clone(), row.leverage, row.mode, START);
         snapshot.settings.insert(symbol.clone(), setting);
         snapshot.positions.push(position);
+    }
+    if file.account_value.is_negative() {
+        return Err(refused(
+            "account_value",
+            &format!("{} is not allowed; it must be zero or above", file.account_value),
+        ));
     }
     let equity = file.account_value.minus(buckets).map_err(|error| refused("account_value", &error))?;
     if equity.is_negative() {

@@ -453,6 +453,7 @@ fn bad_input_is_one_line_that_names_field_value_and_what_is_allowed() {
     refused(&["--scenario", "mixed-leverage", "--leverage", "11"], &["leverage", "11", "10"]);
     refused(&["--scenario", "no-such"], &["--scenario", "no-such", "mixed-leverage"]);
     refused(&["--gross", "usd:0"], &["gross", "0", "above zero"]);
+    refused(&["--gross", "usd:79228162514264337593543950335"], &["target", "too large"]);
     refused(&["--recorded", "no-such-folder", "--target", "SOL=100"], &["--recorded", "no-such-folder"]);
     refused(&["--recorded", ACCOUNT], &["--target"]);
     refused(&["--no-such-option"], &["--no-such-option"]);
@@ -551,6 +552,7 @@ fn ctrl_c_ends_the_run_once_the_write_in_flight_is_known() {
 fn help_lists_and_versions_are_answers() {
     let help = rebalance(&["--help"]);
     assert_eq!(help.status, 0);
+    assert!(help.out.lines().all(|line| line.chars().count() <= WIDTH), "{}", help.out);
     for part in ["--recorded", "Examples:", "Exit status:"] {
         assert!(help.out.contains(part), "{part}");
     }
