@@ -12,7 +12,7 @@ use evenkeel_types::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use crate::policy::LeverageChange;
+use crate::policy::{LeverageChange, Policy};
 use crate::state::{Envelope, PhaseKind, Span};
 use crate::target::ResolvedTarget;
 
@@ -359,7 +359,7 @@ pub struct AccountView {
     pub account_value: Usd,
     /// Gross exposure.
     pub gross: Usd,
-    /// Initial margin at the leverage settings, plus isolated buckets.
+    /// Initial margin at the leverage settings, isolated buckets, and what the venue holds for orders.
     pub margin_used: Usd,
     /// Positions by symbol.
     pub positions: Vec<PositionView>,
@@ -483,7 +483,10 @@ impl Plan {
     }
 
     /// What somebody approves who approves this plan: each symbol between where it is and where it goes, through
-    /// zero where it is closed, give or take a lot; gross up to what it is or becomes; `slack` times the turnover.
+    /// zero where it is closed, give or take a lot; gross up to what it is or becomes, with the policy's cap tolerance
+    /// for what prices alone do to it; the policy's slack on the turnover.
+    ///
+    /// `lots` is what one lot of each symbol is worth.
     ///
     /// # Errors
     /// [`NumberError`].
@@ -491,24 +494,33 @@ impl Plan {
         &self,
         target: &ResolvedTarget,
         lots: &BTreeMap<Symbol, Usd>,
-        slack: Decimal,
+        policy: &Policy,
     ) -> Result<Envelope, NumberError> {
         let mut symbols = BTreeMap::new();
-        let closed: BTreeSet<&Symbol> =
-            self.steps().filter(|step| step.qty_after.is_zero()).map(|step| &step.symbol).collect();
         for (symbol, wanted) in &target.symbols {
-            let zero = if closed.contains(symbol) { Usd::ZERO } else { wanted.notional };
             let lot = lots.get(symbol).copied().unwrap_or(Usd::ZERO);
-            let ends = [wanted.start_notional, wanted.notional, zero];
-            let low = ends.iter().copied().min().unwrap_or(Usd::ZERO).minus(lot)?;
-            let high = ends.iter().copied().max().unwrap_or(Usd::ZERO).plus(lot)?;
+            let low = wanted.start_notional.min(wanted.notional).minus(lot)?;
+            let high = wanted.start_notional.max(wanted.notional).plus(lot)?;
             symbols.insert(symbol.clone(), Span { low, high });
         }
+        // And wherever the plan itself leads: through zero where it closes, and scaled down, a symbol can end below
+        // both where it was and where the target wants it.
+        let positions = self.before.positions.iter().chain(&self.after.positions);
+        let marks: BTreeMap<&Symbol, Price> = positions.map(|p| (&p.symbol, p.mark)).collect();
+        for step in self.steps() {
+            if let (Some(span), Some(mark)) = (symbols.get_mut(&step.symbol), marks.get(&step.symbol)) {
+                let value = mark.value(step.qty_after)?;
+                let lot = lots.get(&step.symbol).copied().unwrap_or(Usd::ZERO);
+                span.low = span.low.min(value.minus(lot)?);
+                span.high = span.high.max(value.plus(lot)?);
+            }
+        }
         let lots = Usd::sum(lots.values().copied())?;
+        let gross = self.body.before.gross.max(self.body.after.gross);
         Ok(Envelope {
             symbols,
-            gross: self.body.before.gross.max(self.body.after.gross).plus(lots)?,
-            turnover: self.body.costs.turnover.times(slack)?.plus(lots)?,
+            gross: gross.plus(gross.times(policy.cap_tolerance.get())?)?.plus(lots)?,
+            turnover: self.body.costs.turnover.times(policy.turnover_slack)?.plus(lots)?,
         })
     }
 }

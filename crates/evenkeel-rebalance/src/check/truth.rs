@@ -161,7 +161,13 @@ pub(super) fn costs(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(),
         fees = fees.plus(fee)?;
         slippage = slippage.plus(slip)?;
         if matches!(step.action, Action::Open | Action::Increase) {
-            adding = adding.plus(step.value)?;
+            // Bringing back what had to be closed, because it stood above the maximum leverage or because the run
+            // has begun to reopen it, is no choice any more; growing it beyond what it was is.
+            let brought_back = facts.state.reopening.contains(&step.symbol)
+                || row.position.is_some_and(|position| position.leverage > facts.policy.max_leverage);
+            let was = row.target.map_or(Usd::ZERO, |target| target.start_notional.abs());
+            let free = if brought_back { was } else { Usd::ZERO };
+            adding = adding.plus(step.value.minus(free)?.max(Usd::ZERO))?;
             lots = lots.plus(row.lot()?)?;
         } else {
             realized = realized_by(row, step)?.zip(realized).map(|(a, b)| a.plus(b)).transpose()?;

@@ -23,6 +23,8 @@ const SCALE_ROUNDS: u32 = 40;
 pub(super) struct Limits {
     /// Account value without the reserve.
     equity: Decimal,
+    /// Notional that counts beside the rows.
+    outside: Decimal,
     /// Adverse move of every price.
     stress: Decimal,
     /// By pool: equity without reserve and holds.
@@ -91,7 +93,12 @@ impl Slack {
 const FIXED: usize = 4;
 
 impl Limits {
-    pub(super) fn new(snapshot: &Snapshot, holds: &[Decimal], policy: &Policy) -> Result<Self, PlanError> {
+    pub(super) fn new(
+        snapshot: &Snapshot,
+        holds: &[Decimal],
+        outside: (Decimal, evenkeel_types::Leverage),
+        policy: &Policy,
+    ) -> Result<Self, PlanError> {
         let reserve = policy.reserve.get();
         let pools = snapshot
             .pools
@@ -99,9 +106,14 @@ impl Limits {
             .zip(holds)
             .map(|(pool, hold)| pool.equity.get().minus(reserve)?.minus(*hold))
             .collect::<Result<_, _>>()?;
+        let stress = policy.stress.get();
+        let (open, leverage) = outside;
+        let stressed = open.times(stress)?;
+        let outside = share(open.plus(stressed)?, leverage)?.plus(stressed)?;
         Ok(Self {
-            equity: snapshot.account_value()?.get().minus(reserve)?,
-            stress: policy.stress.get(),
+            equity: snapshot.account_value()?.get().minus(reserve)?.minus(outside)?,
+            outside: open,
+            stress,
             pools,
             max_exposure: policy.max_exposure.map(evenkeel_types::Usd::get),
             max_net: policy.max_net.map(evenkeel_types::Usd::get),
@@ -115,35 +127,50 @@ impl Limits {
         let (release_side, acquire_side) = row.sides(size);
         let acquire_quote = row.quote(acquire_side);
         let cost = release.times(row.quote(release_side).cost)?.plus(acquire.times(acquire_quote.cost)?)?;
-        let open = row.extra.times(mark)?;
+        let open = row.extra(size)?.times(mark)?;
         let notional = size.abs().times(mark)?;
         let gross = notional.plus(open)?;
         let stressed = gross.times(self.stress)?;
         let cap = share(gross.plus(stressed)?, row.cap_leverage)?.plus(stressed)?.plus(cost)?;
         let worst_price = acquire_quote.limit.get().max(mark);
-        let pool = match row.mode {
+        // Venues take margin for a resting order whether or not it would reduce what is held.
+        let resting = row.open_buy.max(row.open_sell).times(mark)?;
+        let margined = notional.plus(resting)?;
+        // Where the venue changes nothing while something is held, it stays at what it has.
+        let (mode, margin_leverage) = if row.stays_unchanged(size) {
+            (row.setting.mode, row.present_leverage())
+        } else {
+            (row.mode, row.margin_leverage)
+        };
+        let pool = match mode {
             MarginMode::Cross => {
                 let premium = acquire.times(worst_price.minus(mark)?)?;
-                gross
-                    .plus(stressed)?
-                    .plus(premium)?
-                    .over(row.margin_leverage.get())?
-                    .plus(stressed)?
-                    .plus(cost)?
+                share(margined.plus(stressed)?.plus(premium)?, margin_leverage)?.plus(stressed)?.plus(cost)?
             }
             MarginMode::Isolated => {
                 let remaining = row.held.abs().minus(release)?;
                 let (bucket, top_up) = bucket_after(row, remaining)?;
-                let opened = share(acquire.times(worst_price)?.plus(open)?, row.margin_leverage)?;
+                let opened = share(acquire.times(worst_price)?.plus(resting)?, margin_leverage)?;
                 opened.plus(top_up)?.plus(cost)?.minus(row.bucket.minus(bucket)?)?
             }
         };
-        Ok(Load { cap, pool, gross, net: size.times(mark)?, open })
+        // One that waits to be reopened holds what it holds until its turn: a bucket is not released before, and a
+        // cross position takes its margin at the old setting.
+        let waiting = match row.change {
+            Change::Reopen { wave } if wave > 0 && row.setting.mode == MarginMode::Isolated => cost,
+            Change::Reopen { wave } if wave > 0 => {
+                let meanwhile = row.held.abs().min(size.abs()).times(mark)?;
+                let stressed = meanwhile.times(self.stress)?;
+                share(meanwhile.plus(stressed)?, row.present_leverage())?.plus(stressed)?.plus(cost)?
+            }
+            _ => pool,
+        };
+        Ok(Load { cap, pool: pool.max(waiting), gross, net: size.times(mark)?, open })
     }
 
     pub(super) fn slack(&self, rows: &[Row<'_>], sizes: &[Decimal]) -> Result<Slack, NumberError> {
         let mut cap = self.equity;
-        let (mut gross, mut net, mut open) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+        let (mut gross, mut net, mut open) = (self.outside, Decimal::ZERO, self.outside);
         let mut pools = self.pools.clone();
         for (row, size) in rows.iter().zip(sizes) {
             let load = self.load(row, *size)?;
@@ -239,6 +266,9 @@ pub(super) fn bucket_after(row: &Row<'_>, remaining: Decimal) -> Result<(Decimal
 impl Row<'_> {
     /// The size wanted at a scale factor, before lots: unrounded, within the symbol's own limit.
     pub(super) fn size_at(&self, scale: Decimal) -> Result<Decimal, NumberError> {
+        if let Some(size) = self.pinned {
+            return Ok(size);
+        }
         let wanted = self.goal.times(scale)?.over(self.mark.get())?;
         // Six places below a lot decide nothing, and short numbers are what makes large books quick.
         let places = self.instrument.lot.get().scale().saturating_add(6).min(28);
@@ -275,13 +305,22 @@ impl Row<'_> {
 
     /// The largest size that the symbol's own limit allows at the worst price, unrounded.
     pub(super) fn largest(&self) -> Result<Option<Decimal>, NumberError> {
-        self.limit.map(|(bound, _)| bound.over(self.buy.limit.get())).transpose()
+        // What may be filled without our doing counts as held.
+        let open = if self.goal.is_sign_negative() { self.open_sell } else { self.open_buy };
+        let price = self.worst_price(self.goal);
+        let left = |bound: Decimal| bound.over(price)?.minus(open);
+        Ok(self.limit.map(|(bound, _)| left(bound)).transpose()?.map(|left| left.max(Decimal::ZERO)))
+    }
+
+    /// The highest price at which a position of this sign is valued: what is bought at its limit, else the mark.
+    fn worst_price(&self, size: Decimal) -> Decimal {
+        if size.is_sign_negative() { self.mark.get() } else { self.buy.limit.get().max(self.mark.get()) }
     }
 
     /// Whether a size keeps the symbol's own limit, also where the bound itself is excluded.
     pub(super) fn within_limit(&self, size: Decimal) -> Result<bool, NumberError> {
         let Some((bound, exclusive)) = self.limit else { return Ok(true) };
-        let notional = size.abs().times(self.buy.limit.get())?;
+        let notional = size.abs().plus(self.extra(size)?)?.times(self.worst_price(size))?;
         Ok(notional < bound || (notional == bound && !exclusive))
     }
 

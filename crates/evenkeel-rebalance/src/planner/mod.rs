@@ -113,11 +113,11 @@ fn draft(
 ) -> Result<Draft, PlanError> {
     let mut notes = Vec::new();
     let mut gathered = row::gather(snapshot, target, policy, state, change, &mut notes)?;
-    let limits = Limits::new(snapshot, &gathered.holds, policy)?;
+    let limits = Limits::new(snapshot, &gathered.holds, (gathered.outside, target.leverage), policy)?;
     let mut sized = size::decide(&mut gathered.rows, snapshot, &limits, target, policy, state)?;
     notes.append(&mut sized.notes);
     guard_protective(snapshot, &gathered, &sized.sizes)?;
-    let phases = steps::build(snapshot, policy, &gathered, &sized.sizes, &mut notes)?;
+    let phases = steps::build(snapshot, policy, &gathered, &sized, &mut notes)?;
     let costs = costs(&gathered.rows, &phases)?;
     let cap = cap(&gathered.rows, snapshot, policy, &costs, &sized)?;
     if sized.scale < Decimal::ONE {

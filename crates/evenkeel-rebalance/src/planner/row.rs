@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use evenkeel_types::{
     Capabilities, Decimal, Exact, Instrument, Leverage, LeverageSetting, LowerIsolated, MarginAdjustment,
-    MarginMode, MarginModeScope, NumberError, OpenOrder, Position, Price, Qty, Round, Side, Snapshot, Symbol,
+    MarginMode, MarginModeScope, MinNotionalRule, NumberError, OpenOrder, Position, Price, Qty, Round, Side, Snapshot, Symbol,
     TradingStatus, Usd,
 };
 
@@ -63,12 +63,17 @@ pub(super) struct Row<'a> {
     pub(super) pool: usize,
     pub(super) buy: Quote,
     pub(super) sell: Quote,
-    /// Quantity that may be filled without our doing: pending, and counted resting orders.
-    pub(super) extra: Decimal,
+    /// Quantity that may be bought, and sold, without our doing: pending, and counted resting orders.
+    pub(super) open_buy: Decimal,
+    pub(super) open_sell: Decimal,
     /// Largest notional allowed, and whether the bound itself is excluded.
     pub(super) limit: Option<(Decimal, bool)>,
     pub(super) freedom: Freedom,
     pub(super) change: Change,
+    /// Whether the change can be written while the position is held.
+    pub(super) changes_held: bool,
+    /// A size that is what it is, because the venue takes no order that would change it.
+    pub(super) pinned: Option<Decimal>,
 }
 
 /// The worst price of one side, and what trading one unit at it costs against the mark.
@@ -122,6 +127,33 @@ impl Row<'_> {
         self.target.is_some_and(|target| !self.setting.is(target.leverage))
     }
 
+    /// Leverage and mode stay what the venue has; only reducing is left.
+    pub(super) fn keep_as_it_is(&mut self) {
+        self.change = Change::None;
+        self.freedom = Freedom::ReduceOnly;
+        self.margin_leverage = self.present_leverage();
+        self.mode = self.setting.mode;
+    }
+
+    /// The setting of the side that is held.
+    pub(super) fn present_leverage(&self) -> Leverage {
+        if self.held.is_sign_negative() { self.setting.short } else { self.setting.long }
+    }
+
+    /// Whether the change is one that needs the position gone, while `size` leaves some of it.
+    pub(super) fn stays_unchanged(&self, size: Decimal) -> bool {
+        let kept = !self.held.is_zero()
+            && !size.is_zero()
+            && size.is_sign_negative() == self.held.is_sign_negative();
+        self.change == Change::InPlace && kept && !self.changes_held
+    }
+
+    /// By how much the position can become larger than `size` without our doing.
+    pub(super) fn extra(&self, size: Decimal) -> Result<Decimal, NumberError> {
+        let worst = size.plus(self.open_buy)?.abs().max(size.minus(self.open_sell)?.abs());
+        Ok(worst.minus(size.abs())?.max(Decimal::ZERO))
+    }
+
     pub(super) fn needs_mode(&self) -> bool {
         self.setting.mode != self.mode
     }
@@ -133,6 +165,8 @@ pub(super) struct Gathered<'a> {
     pub(super) cancels: Vec<&'a OpenOrder>,
     /// Margin that each pool holds for something other than positions.
     pub(super) holds: Vec<Decimal>,
+    /// Notional of counted orders on symbols that are neither held nor in the target.
+    pub(super) outside: Decimal,
     /// How many groups of reopened symbols there are; at least one group is planned.
     pub(super) waves: usize,
 }
@@ -148,7 +182,7 @@ pub(super) fn gather<'a>(
     let positions: BTreeMap<&Symbol, &Position> = snapshot.positions.iter().map(|p| (&p.symbol, p)).collect();
     let pools: BTreeMap<_, usize> =
         snapshot.pools.iter().enumerate().map(|(i, pool)| (&pool.id, i)).collect();
-    let (cancels, counted) = resting(snapshot, target, policy, notes)?;
+    let Resting { cancels, counted, outside } = resting(snapshot, target, policy, notes)?;
     let mut rows = Vec::with_capacity(target.symbols.len());
     let kept = positions.keys().copied().filter(|symbol| !target.symbols.contains_key(*symbol));
     let symbols = target.symbols.keys().chain(kept);
@@ -165,7 +199,9 @@ pub(super) fn gather<'a>(
         let held = position.map_or(Decimal::ZERO, |position| position.qty.get());
         let pending = state.pending.get(symbol);
         let unresolved = pending.map_or(Decimal::ZERO, |p| p.buy.get().abs().max(p.sell.get().abs()));
-        let extra = unresolved.plus(counted.get(symbol).copied().unwrap_or(Decimal::ZERO))?;
+        let (buy, sell) = counted.get(symbol).copied().unwrap_or((Decimal::ZERO, Decimal::ZERO));
+        let open_buy = pending.map_or(Decimal::ZERO, |p| p.buy.get().abs()).plus(buy)?;
+        let open_sell = pending.map_or(Decimal::ZERO, |p| p.sell.get().abs()).plus(sell)?;
         let mut row = Row {
             symbol,
             instrument,
@@ -175,17 +211,23 @@ pub(super) fn gather<'a>(
             mark,
             held,
             goal: wanted.map_or(Decimal::ZERO, |wanted| wanted.notional.get()),
-            cap_leverage: wanted.map_or(target.leverage, |wanted| wanted.leverage),
+            // What the target does not name counts with the target's leverage, also where it cannot be closed.
+            cap_leverage: wanted
+                .filter(|wanted| wanted.weight.is_some())
+                .map_or(target.leverage, |wanted| wanted.leverage),
             margin_leverage: setting.of(Qty::new(held)?),
             mode: setting.mode,
             bucket: position.and_then(|p| p.isolated).map_or(Decimal::ZERO, |bucket| bucket.equity.get()),
             pool,
             buy: quote(instrument, mark, policy, fee, Side::Buy)?,
             sell: quote(instrument, mark, policy, fee, Side::Sell)?,
-            extra,
+            open_buy,
+            open_sell,
             limit: None,
             freedom: Freedom::Full,
             change: Change::None,
+            changes_held: true,
+            pinned: None,
         };
         match wanted {
             None => {
@@ -209,7 +251,7 @@ pub(super) fn gather<'a>(
     rows.sort_by(|a, b| a.symbol.cmp(b.symbol));
     let waves = assign_waves(&mut rows, policy, state, notes)?;
     let holds = holds(snapshot, policy, &cancels)?;
-    Ok(Gathered { rows, cancels, holds, waves })
+    Ok(Gathered { rows, cancels, holds, outside, waves })
 }
 
 /// The worst acceptable price: within the slippage bound, and never on the passive side of the mark. Where one
@@ -306,10 +348,15 @@ fn decide_change(
         }
     }
     let stays_held = !row.held.is_zero() && row.held.is_sign_negative() == wanted.notional.is_negative();
-    let in_place = !stays_held
-        || (change == LeverageChange::Auto && changes_in_place(row, wanted.leverage, capabilities));
+    row.changes_held = changes_in_place(row, wanted.leverage, capabilities);
+    let in_place = !stays_held || (change == LeverageChange::Auto && row.changes_held);
     row.change = if in_place { Change::InPlace } else { Change::Reopen { wave: 0 } };
     row.margin_leverage = wanted.leverage;
+    if let Some(why) = cannot_reopen(row, snapshot, state)? {
+        row.keep_as_it_is();
+        notes.push(note(row.symbol, NoteCode::Waits, why));
+        return Ok(());
+    }
     // Leverage is over once acquiring began; only what this run itself closed to reopen is still written.
     let late = state.phase == PhaseKind::Acquire && !state.reopening.contains(row.symbol);
     if late && row.change == Change::InPlace {
@@ -324,6 +371,25 @@ fn decide_change(
         ));
     }
     Ok(())
+}
+
+/// Why a position that would have to be closed and opened again is left as it is.
+fn cannot_reopen(
+    row: &Row<'_>,
+    snapshot: &Snapshot,
+    state: &RunState,
+) -> Result<Option<&'static str>, PlanError> {
+    if !matches!(row.change, Change::Reopen { .. }) || state.reopening.contains(row.symbol) {
+        return Ok(None);
+    }
+    if state.room_ceiling < Decimal::ONE {
+        return Ok(Some("is not closed to be reopened: the run found too little room for what it adds"));
+    }
+    let (side, _) = row.sides(Decimal::ZERO);
+    let value = row.held.abs().times(row.quote(side).limit.get())?;
+    let exempt = snapshot.capabilities.min_notional != MinNotionalRule::NoExemption;
+    let small = !exempt && row.instrument.min_notional.is_some_and(|min| value < min.get());
+    Ok(small.then_some("is too small for the venue to close, so it cannot be reopened"))
 }
 
 fn wanted_mode(
@@ -436,9 +502,15 @@ fn assign_waves(
     Ok(waves)
 }
 
-type Resting<'a> = (Vec<&'a OpenOrder>, BTreeMap<&'a Symbol, Decimal>);
+struct Resting<'a> {
+    cancels: Vec<&'a OpenOrder>,
+    /// Quantities of each symbol that count as bought, and as sold.
+    counted: BTreeMap<&'a Symbol, (Decimal, Decimal)>,
+    /// Notional of those on symbols that have no row.
+    outside: Decimal,
+}
 
-/// What is cancelled, and how much of each symbol counts as filled.
+/// What is cancelled, and what counts as filled.
 fn resting<'a>(
     snapshot: &'a Snapshot,
     target: &ResolvedTarget,
@@ -457,22 +529,34 @@ fn resting<'a>(
         });
     }
     let mut cancels = Vec::new();
-    let mut counted: BTreeMap<&Symbol, Decimal> = BTreeMap::new();
+    let mut counted: BTreeMap<&Symbol, (Decimal, Decimal)> = BTreeMap::new();
+    let mut outside = Decimal::ZERO;
+    let held: alloc::collections::BTreeSet<&Symbol> = snapshot.positions.iter().map(|p| &p.symbol).collect();
     for order in orders {
         let ours = target.symbols.contains_key(&order.symbol);
         if policy.open_orders == OpenOrderPolicy::Cancel && ours && !order.is_protective() {
             cancels.push(order);
         } else if !order.reduce_only {
             let size = order.remaining.map_or(Decimal::ZERO, |qty| qty.get().abs());
-            let sum = counted.entry(&order.symbol).or_insert(Decimal::ZERO);
-            *sum = sum.plus(size)?;
+            if ours || held.contains(&order.symbol) {
+                let (buys, sells) = counted.entry(&order.symbol).or_insert((Decimal::ZERO, Decimal::ZERO));
+                let sum = if order.side == Side::Buy { buys } else { sells };
+                *sum = sum.plus(size)?;
+            } else {
+                let price = order.limit.or(order.trigger).or(snapshot.quotes.get(&order.symbol).map(|q| q.mark));
+                let price = price.ok_or_else(|| evenkeel_types::SnapshotError::Missing {
+                    symbol: order.symbol.clone(),
+                    what: "price for its resting order",
+                })?;
+                outside = outside.plus(size.times(price.get())?)?;
+            }
             let text = format!("{} stays and counts as filled", describe(order));
             notes.push(note(&order.symbol, NoteCode::OpenOrder, &text));
         } else {
             notes.push(note(&order.symbol, NoteCode::OpenOrder, &format!("{} stays", describe(order))));
         }
     }
-    Ok((cancels, counted))
+    Ok(Resting { cancels, counted, outside })
 }
 
 pub(super) fn describe(order: &OpenOrder) -> alloc::string::String {
@@ -489,15 +573,24 @@ fn holds(snapshot: &Snapshot, policy: &Policy, cancels: &[&OpenOrder]) -> Result
         let sum = used.entry(&snapshot.instrument(&position.symbol)?.pool).or_insert(Decimal::ZERO);
         *sum = sum.plus(position.leverage.margin(notional)?.get())?;
     }
-    // What cancelled orders hold comes back; which part of the hold that is, the venue does not say.
-    let released = policy.open_orders == OpenOrderPolicy::Cancel && !cancels.is_empty();
+    // What cancelled orders hold comes back; which part of the hold that is, the venue does not say. So it counts as
+    // freed only where no other order that could hold margin is left in the pool.
+    let cancelling = policy.open_orders == OpenOrderPolicy::Cancel && !cancels.is_empty();
+    let stays = |pool| {
+        snapshot.open_orders.iter().any(|order| {
+            let elsewhere = snapshot.instruments.get(&order.symbol).is_some_and(|i| &i.pool != pool);
+            let cancelled = cancels.iter().any(|c| core::ptr::eq(*c, order));
+            !order.reduce_only && !elsewhere && !cancelled
+        })
+    };
     snapshot
         .pools
         .iter()
         .map(|pool| {
             let used = used.get(&pool.id).copied().unwrap_or(Decimal::ZERO);
             let hold = pool.equity.get().minus(used)?.max(Decimal::ZERO).minus(pool.free.get())?;
-            Ok(if released { Decimal::ZERO } else { hold.max(Decimal::ZERO) })
+            let freed = cancelling && !stays(&pool.id);
+            Ok(if freed { Decimal::ZERO } else { hold.max(Decimal::ZERO) })
         })
         .collect()
 }

@@ -19,6 +19,9 @@ use super::row::{Change, Freedom, Row, note};
 /// turnover. More than that cannot change anything.
 const PASSES: u32 = 4;
 
+/// In how many steps what is added is cut further when lots stand in the way of the exact share.
+const CUTS: u32 = 8;
+
 pub(super) struct Sized {
     /// Signed, in the order of the rows.
     pub(super) sizes: Vec<Decimal>,
@@ -83,9 +86,14 @@ pub(super) fn decide<'a>(
     let mut pass = Pass { force: false, trim: state.trim_ceiling, tries: PASSES.saturating_sub(1) };
     let mut kept_from_reopening = Vec::new();
     let mut sized = sizer.pass(&pass)?;
+    let mut pinned = false;
     for _ in 0..PASSES {
         if sized.above && !pass.force {
             pass.force = true;
+        } else if sized.above && !pinned {
+            // What cannot be changed takes its share as it is; the others make room.
+            pinned = true;
+            sizer.pin(&sized)?;
         } else if !sizer.save_turnover(&mut pass, &sized, &mut kept_from_reopening)? {
             break;
         }
@@ -100,7 +108,7 @@ pub(super) fn decide<'a>(
 fn cap_excess(rows: &[Row<'_>], snapshot: &Snapshot) -> Result<Decimal, PlanError> {
     let mut used = Decimal::ZERO;
     for row in rows {
-        let open = row.extra.times(row.mark.get())?;
+        let open = row.extra(row.held)?.times(row.mark.get())?;
         used = used.plus(row.held_notional()?.plus(open)?.over(row.cap_leverage.get())?)?;
     }
     Ok(used.minus(snapshot.account_value()?.get())?)
@@ -133,6 +141,21 @@ impl Sizer<'_, '_> {
         Ok(Sized { sizes, scale: self.scale, trim: pass.trim, room, notes, above })
     }
 
+    /// Fixes the sizes that minimums keep from their targets, and scales the others anew.
+    fn pin(&mut self, sized: &Sized) -> Result<(), PlanError> {
+        for (row, size) in self.rows.iter_mut().zip(&sized.sizes) {
+            let wanted = row.size_at(self.scale)?;
+            let off = wanted.minus(*size)?.abs() >= row.instrument.lot.get();
+            let unmoved = *size == row.held;
+            if row.target.is_some() && off && unmoved && !row.reopens() {
+                row.pinned = Some(*size);
+            }
+        }
+        self.scale = self.limits.scale(self.rows, self.scale)?;
+        self.binding = true;
+        Ok(())
+    }
+
     /// One row's size, and the larger choice where lots leave one: `(size, Some((wanted, up)))`.
     #[allow(clippy::type_complexity)]
     fn size(
@@ -143,6 +166,9 @@ impl Sizer<'_, '_> {
     ) -> Result<(Decimal, Option<(Decimal, Decimal)>), PlanError> {
         if row.freedom == Freedom::Fixed {
             return Ok((row.held, None));
+        }
+        if let Some(size) = row.pinned {
+            return Ok((size, None));
         }
         let unlimited = row.goal.times(self.scale)?.over(row.mark.get())?;
         let mut wanted = row.size_at(self.scale)?;
@@ -157,6 +183,7 @@ impl Sizer<'_, '_> {
         }
         wanted = with_room(row, wanted, self.state.room_ceiling)?;
         if row.reopens() {
+            let wanted = trimmed(row, wanted, pass.trim)?;
             return self.opened(row, Decimal::ZERO, wanted, notes);
         }
         let same_side = |wanted: Decimal| {
@@ -396,22 +423,33 @@ impl Sizer<'_, '_> {
         let without = self.limits.slack(self.rows, &base)?;
         let full = self.limits.slack(self.rows, sizes)?;
         let share = without.share_towards(&full)?;
-        for ((row, size), base) in self.rows.iter().zip(sizes.iter_mut()).zip(&base) {
-            if size == base {
-                continue;
+        // Lots can keep a net exposure above its limit where the exact shares would not: then less is tried, and
+        // nothing at the end.
+        for eighth in (0..=CUTS).rev() {
+            let share = share.times(Decimal::from(eighth).over(Decimal::from(CUTS))?)?;
+            let mut tried = base.clone();
+            let mut said = Vec::new();
+            for (((row, tried), size), base) in self.rows.iter().zip(&mut tried).zip(sizes.iter()).zip(&base) {
+                if size != base {
+                    let wanted = base.plus(size.minus(*base)?.times(share)?)?;
+                    *tried = self.opened(row, *base, wanted, &mut said)?.0;
+                }
             }
-            let wanted = base.plus(size.minus(*base)?.times(share)?)?;
-            *size = self.opened(row, *base, wanted, notes)?.0;
+            if eighth == 0 || self.limits.slack(self.rows, &tried)?.fits() {
+                sizes.clone_from_slice(&tried);
+                notes.append(&mut said);
+                return Ok(share);
+            }
         }
-        Ok(share)
+        Ok(Decimal::ZERO)
     }
 
     fn limit_positions(&self, sizes: &[Decimal]) -> Result<(), PlanError> {
         let Some(max) = self.policy.max_positions else { return Ok(()) };
-        let count = sizes.iter().filter(|size| !size.is_zero()).count();
-        let held = self.rows.iter().filter(|row| !row.held.is_zero()).count();
-        // Fewer than are held is an improvement even when it is still too many.
-        if count > usize::try_from(max).unwrap_or(usize::MAX) && count >= held.max(1) && count > held {
+        // What should be closed and cannot be is reported by its note, not here.
+        let meant = |(row, size): &(&Row<'_>, &Decimal)| !size.is_zero() && !row.goal.is_zero();
+        let count = self.rows.iter().zip(sizes).filter(meant).count();
+        if count > usize::try_from(max).unwrap_or(usize::MAX) {
             return Err(PlanError::TooManyPositions { count, max });
         }
         Ok(())
@@ -445,15 +483,21 @@ impl Sizer<'_, '_> {
         let mut dropped = false;
         // Reopening is dropped last symbol first, so that what remains is a prefix of what was shown before.
         for (row, value) in self.rows.iter_mut().zip(&values).rev() {
-            let must = row.setting.of(Qty::new(row.held)?) > self.policy.max_leverage;
+            let must = row.present_leverage() > self.policy.max_leverage;
             let begun = self.state.reopening.contains(row.symbol);
-            if total <= budget || !row.reopens() || must || begun {
+            if total <= budget || !row.reopens() || begun {
                 continue;
             }
-            row.change = Change::None;
-            row.margin_leverage = row.setting.of(Qty::new(row.held)?);
-            row.mode = row.setting.mode;
-            row.freedom = Freedom::ReduceOnly;
+            if must {
+                // It may not stay as it is; the cheaper way is taken where the venue has one.
+                if row.changes_held {
+                    row.change = Change::InPlace;
+                    total = total.minus(*value)?;
+                    dropped = true;
+                }
+                continue;
+            }
+            row.keep_as_it_is();
             total = total.minus(*value)?;
             dropped = true;
             let text = "not reopened: the turnover cap does not allow it; its leverage stays";

@@ -15,6 +15,7 @@ use crate::state::PhaseKind;
 
 use super::limits::bucket_after;
 use super::row::{Change, Freedom, Gathered, Row, describe, note, usd};
+use super::size::Sized;
 
 /// A trade that needs more orders than this is no rebalancing any more; the venue would take minutes for it.
 const ORDERS_PER_TRADE: u32 = 100;
@@ -29,16 +30,19 @@ struct Builder<'b> {
     snapshot: &'b Snapshot,
     policy: &'b Policy,
     notes: &'b mut Vec<Note>,
+    /// The limits are not kept even by this book: margin that would have to be added is not there.
+    short_of_margin: bool,
 }
 
 pub(super) fn build(
     snapshot: &Snapshot,
     policy: &Policy,
     gathered: &Gathered<'_>,
-    sizes: &[Decimal],
+    sized: &Sized,
     notes: &mut Vec<Note>,
 ) -> Result<Vec<Phase>, PlanError> {
-    let mut builder = Builder { snapshot, policy, notes };
+    let sizes = &sized.sizes;
+    let mut builder = Builder { snapshot, policy, notes, short_of_margin: sized.above };
     let mut phases = Vec::new();
     // Each group's rows once: there can be as many groups as symbols.
     let mut groups: Vec<Vec<(&Row<'_>, Decimal)>> = Vec::new();
@@ -168,6 +172,17 @@ impl Builder<'_> {
             };
             let rest = row.released_to(*size);
             let at = Qty::new(rest)?;
+            if row.stays_unchanged(*size) {
+                let text = "its leverage and mode stay: the venue changes them only while nothing is held";
+                self.notes.push(note(row.symbol, NoteCode::Waits, text));
+                continue;
+            }
+            let (_, missing) = bucket_after(row, rest.abs())?;
+            if self.short_of_margin && missing > Decimal::ZERO {
+                let text = "its bucket is not topped up and its leverage stays: the margin for it is not there";
+                self.notes.push(note(row.symbol, NoteCode::Waits, text));
+                continue;
+            }
             if row.change != Change::None && row.needs_mode() {
                 let work = Work::SetMarginMode { from: row.setting.mode, to: row.mode };
                 let reason = format!("margin mode {} -> {}", row.setting.mode, row.mode);
@@ -205,7 +220,9 @@ impl Builder<'_> {
         let can = &self.snapshot.capabilities;
         let (bucket, missing) = bucket_after(row, rest.abs())?;
         let need = rest.abs().times(row.mark.get())?.over(row.margin_leverage.get())?;
-        let slack = need.times(self.policy.tolerance.get())?;
+        // So that the bucket's effective leverage stays within the tolerated share above the target.
+        let tolerance = self.policy.tolerance.get();
+        let slack = need.times(tolerance)?.over(Decimal::ONE.plus(tolerance)?)?;
         // Where the venue moves the margin itself while lowering, we do not.
         let moved_by_venue =
             lowers && matches!(can.lower_isolated, LowerIsolated::Remargins | LowerIsolated::NeedsFree);
