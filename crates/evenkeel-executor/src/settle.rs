@@ -175,7 +175,7 @@ impl Settling {
     /// Remembers the difference; whether it has been the same for long enough to be believed.
     fn note(&mut self, now: Timestamp, difference: &Difference) -> bool {
         let (since, times) = match &self.same {
-            Some((before, since, times)) if before.is_like(difference) => (*since, times.saturating_add(1)),
+            Some((before, since, times)) if difference.is_like(before) => (*since, times.saturating_add(1)),
             _ => (now, 1),
         };
         self.same = Some((difference.clone(), since, times));
@@ -345,4 +345,102 @@ pub(crate) fn has_moved(before: Usd, delta: Usd, now: Usd) -> Result<bool, Numbe
 pub(crate) fn unexplained(snapshot: &Snapshot) -> Result<BTreeMap<PoolId, Usd>, NumberError> {
     let pools = missing_margin(snapshot)?;
     pools.into_iter().map(|(pool, (expected, shown, _))| Ok((pool, expected.minus(shown)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_paper::{World, profiles};
+
+    use super::*;
+
+    fn account() -> Snapshot {
+        let world = World::builder(profiles::hyperliquid())
+            .cash("USDC", "200")
+            .market("SOL", "166.4", 2, 20)
+            .market("BTC", "106418", 5, 40)
+            .position("SOL", "0.54", 2, MarginMode::Cross)
+            .position("BTC", "0.00197", 10, MarginMode::Isolated)
+            .build()
+            .unwrap();
+        world.peek(&Scope::default()).unwrap()
+    }
+
+    fn settling(snapshot: &Snapshot) -> Settling {
+        let until = snapshot.as_of.after(Duration::from_secs(15));
+        Settling::new(Expect::nothing_new(snapshot), Scope::default(), until)
+    }
+
+    fn at(snapshot: &Snapshot, seconds: u64) -> Timestamp {
+        snapshot.as_of.after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_reading_from_before_the_last_one_is_discarded_even_if_it_agrees() {
+        let snapshot = account();
+        let mut settling = settling(&snapshot);
+        let older = Snapshot { as_of: Timestamp(snapshot.as_of.0 - 1), ..snapshot.clone() };
+        assert_eq!(settling.judge(at(&snapshot, 1), &older), Ok(Verdict::Again(Vec::new())));
+        assert_eq!(settling.judge(at(&snapshot, 2), &snapshot), Ok(Verdict::Settled));
+        assert!(matches!(settling.judge(at(&snapshot, 16), &older), Ok(Verdict::Stale { .. })));
+    }
+
+    #[test]
+    fn an_old_size_is_late_and_any_other_is_foreign() {
+        let snapshot = account();
+        let sol =
+            snapshot.positions.iter().find(|held| held.symbol.as_str() == "SOL").unwrap().symbol.clone();
+        let mut expect = Expect::nothing_new(&snapshot);
+        expect.positions.insert(sol.clone(), "0.9".parse().unwrap());
+        expect.earlier.entry(sol.clone()).or_default().insert("0.54".parse().unwrap());
+        let mut settling = Settling::new(expect, Scope::default(), at(&snapshot, 15));
+        // Before the fill: late for as long as the venue may take.
+        for second in 1..15 {
+            assert!(matches!(settling.judge(at(&snapshot, second), &snapshot), Ok(Verdict::Again(_))));
+        }
+        assert!(matches!(settling.judge(at(&snapshot, 16), &snapshot), Ok(Verdict::Stale { .. })));
+        // On the way is late too; beyond is somebody else, once it stays.
+        let shown = |qty: &str| {
+            let mut snapshot = snapshot.clone();
+            snapshot.positions.iter_mut().find(|held| held.symbol == sol).unwrap().qty = qty.parse().unwrap();
+            snapshot
+        };
+        let mut settling = Settling { until: at(&snapshot, 15), reads: 0, same: None, ..settling };
+        for second in 1..5 {
+            assert!(matches!(settling.judge(at(&snapshot, second), &shown("0.7")), Ok(Verdict::Again(_))));
+        }
+        assert!(matches!(settling.judge(at(&snapshot, 5), &shown("0.95")), Ok(Verdict::Again(_))));
+        assert!(matches!(settling.judge(at(&snapshot, 6), &shown("0.95")), Ok(Verdict::Foreign { .. })));
+    }
+
+    #[test]
+    fn missing_margin_is_waited_for_until_it_stays_away() {
+        let snapshot = account();
+        let mut late = snapshot.clone();
+        late.pools[0].free = Usd::ZERO;
+        let mut settling = settling(&snapshot);
+        assert!(
+            matches!(settling.judge(at(&snapshot, 1), &late), Ok(Verdict::Again(events)) if events.len() == 1)
+        );
+        // A part of it came back: what is coming is worth waiting for.
+        late.pools[0].free = "50".parse().unwrap();
+        assert!(matches!(settling.judge(at(&snapshot, 2), &late), Ok(Verdict::Again(_))));
+        assert_eq!(settling.judge(at(&snapshot, 3), &late), Ok(Verdict::Settled));
+        assert_eq!(settling.judge(at(&snapshot, 4), &snapshot), Ok(Verdict::Settled));
+    }
+
+    #[test]
+    fn a_move_of_margin_shows_although_the_mark_ticks() {
+        let usd = |text: &str| text.parse::<Usd>().unwrap();
+        assert_eq!(has_moved(usd("20"), usd("15"), usd("34.8")), Ok(true));
+        assert_eq!(has_moved(usd("20"), usd("15"), usd("20.2")), Ok(false));
+        assert_eq!(has_moved(usd("20"), usd("-5"), usd("15.1")), Ok(true));
+    }
+
+    /// A free margin that the venue itself computes differently is no reason to wait, when it did so before.
+    #[test]
+    fn margin_that_was_missing_before_is_not_waited_for() {
+        let mut snapshot = account();
+        snapshot.pools[0].free = snapshot.pools[0].free.minus("7".parse().unwrap()).unwrap();
+        assert_eq!(settling(&snapshot).judge(at(&snapshot, 1), &snapshot), Ok(Verdict::Settled));
+    }
 }
