@@ -482,9 +482,9 @@ impl Plan {
         closed.map(|step| &step.symbol).filter(|symbol| opened.contains(symbol)).cloned().collect()
     }
 
-    /// What somebody approves who approves this plan: each symbol between where it is and where it goes, through
-    /// zero where it is closed, give or take a lot; gross up to what it is or becomes, with the policy's cap tolerance
-    /// for what prices alone do to it; the policy's slack on the turnover.
+    /// What somebody approves who approves this plan: each symbol between where it is and where the plan brings it,
+    /// through zero where it is closed, give or take a lot; the gross that the plan ends with, with the policy's cap
+    /// tolerance for what prices alone do to it; the policy's slack on the turnover.
     ///
     /// `lots` is what one lot of each symbol is worth.
     ///
@@ -499,8 +499,9 @@ impl Plan {
         let mut symbols = BTreeMap::new();
         for (symbol, wanted) in &target.symbols {
             let lot = lots.get(symbol).copied().unwrap_or(Usd::ZERO);
-            let low = wanted.start_notional.min(wanted.notional).minus(lot)?;
-            let high = wanted.start_notional.max(wanted.notional).plus(lot)?;
+            let end = wanted.notional.times(self.cap.scale)?;
+            let low = wanted.start_notional.min(end).minus(lot)?;
+            let high = wanted.start_notional.max(end).plus(lot)?;
             symbols.insert(symbol.clone(), Span { low, high });
         }
         // And wherever the plan itself leads: through zero where it closes, and scaled down, a symbol can end below
@@ -516,7 +517,7 @@ impl Plan {
             }
         }
         let lots = Usd::sum(lots.values().copied())?;
-        let gross = self.body.before.gross.max(self.body.after.gross);
+        let gross = self.body.after.gross;
         Ok(Envelope {
             symbols,
             gross: gross.plus(gross.times(policy.cap_tolerance.get())?)?.plus(lots)?,

@@ -57,7 +57,7 @@ pub struct Envelope {
     /// Each symbol of the run stays between where it was and where it goes, give or take a lot; symbols that are
     /// not in here are not traded. In notional at the prices of the moment, because a target is one.
     pub symbols: BTreeMap<Symbol, Span>,
-    /// Gross exposure never ends above this, or above what was held at the start while that is being reduced.
+    /// No later plan of the run ends with more gross exposure than this.
     pub gross: Usd,
     /// Notional traded in the whole run.
     pub turnover: Usd,
@@ -117,6 +117,18 @@ impl RunState {
             fees: Usd::ZERO,
             envelope: None,
             release_only: false,
+        }
+    }
+
+    /// The state of a run for which a plan was approved: what it approved is the most that later plans may do.
+    #[must_use]
+    pub fn approved(plan: &Plan, envelope: Envelope) -> Self {
+        Self {
+            scale_ceiling: plan.cap.scale,
+            trim_ceiling: plan.cap.trim,
+            room_ceiling: plan.cap.room,
+            envelope: Some(envelope),
+            ..Self::start()
         }
     }
 

@@ -369,13 +369,17 @@ impl Target {
             let qty = held.get(symbol).copied().unwrap_or(Qty::ZERO);
             Ok((qty, snapshot.quote(symbol)?.mark.value(qty)?))
         };
+        // A position can have a maximum of its own, from before its tier changed.
+        let own_max: BTreeMap<&Symbol, Leverage> =
+            snapshot.positions.iter().filter_map(|p| Some((&p.symbol, p.max_leverage?))).collect();
         let mut symbols = BTreeMap::new();
         for (symbol, weight) in &self.weights {
             let (start, start_notional) = start(symbol)?;
             let instrument = snapshot.instrument(symbol)?;
             let leverage = self.leverages.get(symbol).copied().unwrap_or(self.leverage);
-            if leverage > instrument.max_leverage() {
-                let max = instrument.max_leverage();
+            let max = instrument.max_leverage();
+            let max = own_max.get(symbol).copied().unwrap_or(max).min(max);
+            if leverage > max {
                 return Err(TargetError::LeverageTooHigh { symbol: symbol.clone(), leverage, max });
             }
             if !leverage.fits(instrument.leverage_step) {

@@ -114,10 +114,12 @@ impl<'a> Row<'a> {
             symbol,
             instrument,
             mark: snapshot.quote(symbol)?.mark,
+            // A rebate may not come; at worst an order costs nothing.
             fee: match policy.fee {
                 Some(fee) => fee,
                 None => snapshot.fee(symbol)?.taker,
-            },
+            }
+            .max(Rate::ZERO),
             position: snapshot.position(symbol),
             target: wanted,
             start: snapshot.qty(symbol),

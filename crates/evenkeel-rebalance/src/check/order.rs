@@ -106,9 +106,6 @@ fn venue_rules(
         let lot = instrument.lot.get();
         log.step(Rule::Size, step, format!("{} is no multiple of the lot {lot}", order.qty));
     }
-    if let Some(min) = instrument.min_qty.filter(|min| order.qty < *min) {
-        log.step(Rule::Size, step, format!("{} is below the smallest order {min}", order.qty));
-    }
     if let Some(max) = instrument.max_qty.filter(|max| order.qty > *max) {
         log.step(Rule::Size, step, format!("{} is above the largest order {max}", order.qty));
     }
@@ -117,6 +114,9 @@ fn venue_rules(
         MinNotionalRule::FullCloseExempt => full_close,
         _ => false,
     };
+    if let Some(min) = instrument.min_qty.filter(|min| order.qty < *min && !(full_close && exempt)) {
+        log.step(Rule::Size, step, format!("{} is below the smallest order {min}", order.qty));
+    }
     let notional = order.limit.value(order.qty)?;
     if let Some(min) = instrument.min_notional.filter(|min| notional < *min && !exempt) {
         log.step(

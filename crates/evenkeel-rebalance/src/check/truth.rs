@@ -201,7 +201,8 @@ pub(super) fn costs(facts: &Facts<'_>, plan: &Plan, log: &mut Log) -> Result<(),
     }
     if let Some(envelope) = &facts.state.envelope {
         let total = spent.plus(turnover)?;
-        if turnover.is_positive() && total > envelope.turnover {
+        // Like every turnover limit it never stands in the way of what only reduces.
+        if adding.is_positive() && total > envelope.turnover {
             let approved = envelope.turnover;
             log.plan(Rule::OutsideEnvelope, format!("would trade {total} in all, approved was {approved}"));
         }

@@ -16,6 +16,9 @@ const SCALE_PLACES: u32 = 12;
 /// Two factors nearer than this are the same: below a thousandth of a lot for any account up to a billion.
 const SCALE_STEP: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
+/// A factor below a millionth is zero: no book is large enough for it to be a lot.
+const NO_SCALE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+
 /// Halving [0, 1] this often is finer than [`SCALE_STEP`]; interpolation needs far less.
 const SCALE_ROUNDS: u32 = 40;
 
@@ -25,9 +28,11 @@ pub(super) struct Limits {
     equity: Decimal,
     /// Notional that counts beside the rows.
     outside: Decimal,
+    /// Kept free over all pools together.
+    reserve: Decimal,
     /// Adverse move of every price.
     stress: Decimal,
-    /// By pool: equity without reserve and holds.
+    /// By pool: equity without what it holds for orders.
     pools: Vec<Decimal>,
     max_exposure: Option<Decimal>,
     max_net: Option<Decimal>,
@@ -45,13 +50,24 @@ pub(super) struct Load {
     open: Decimal,
 }
 
-/// What is left of every limit: cap, exposure, net long, net short, then the pools. Fits when none is negative.
+/// What is left of every limit: cap, exposure, net long, net short, all pools without the reserve, then each pool.
+/// Fits when none is negative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slack(Vec<Decimal>);
 
 impl Slack {
     pub(super) fn fits(&self) -> bool {
         self.0.iter().all(|left| *left >= Decimal::ZERO)
+    }
+
+    /// Without the limits that are broken in `bare`, the book with nothing in it, and that no factor mends: the net,
+    /// which other positions can exceed, and pools that hold something else.
+    fn without_hopeless(&self, bare: &Self) -> Self {
+        let left = self.0.iter().zip(&bare.0).enumerate().map(|(index, (left, bare))| {
+            let hopeless = *bare < Decimal::ZERO && (index == 2 || index == 3 || index >= FIXED);
+            if hopeless { NO_LIMIT } else { *left }
+        });
+        Self(left.collect())
     }
 
     /// The largest share of the way from `self` to `full` at which every limit that `full` breaks is kept.
@@ -78,6 +94,7 @@ impl Slack {
             (1, to.gross.minus(from.gross)?),
             (2, net),
             (3, Decimal::ZERO.minus(net)?),
+            (4, to.pool.minus(from.pool)?),
             (pool.saturating_add(FIXED), to.pool.minus(from.pool)?),
         ];
         for (index, change) in changes {
@@ -90,7 +107,7 @@ impl Slack {
 }
 
 /// Limits before those of the pools.
-const FIXED: usize = 4;
+const FIXED: usize = 5;
 
 impl Limits {
     pub(super) fn new(
@@ -104,7 +121,7 @@ impl Limits {
             .pools
             .iter()
             .zip(holds)
-            .map(|(pool, hold)| pool.equity.get().minus(reserve)?.minus(*hold))
+            .map(|(pool, hold)| pool.equity.get().minus(*hold))
             .collect::<Result<_, _>>()?;
         let stress = policy.stress.get();
         let (open, leverage) = outside;
@@ -113,6 +130,7 @@ impl Limits {
         Ok(Self {
             equity: snapshot.account_value()?.get().minus(reserve)?.minus(outside)?,
             outside: open,
+            reserve,
             stress,
             pools,
             max_exposure: policy.max_exposure.map(evenkeel_types::Usd::get),
@@ -145,11 +163,21 @@ impl Limits {
         let pool = match mode {
             MarginMode::Cross => {
                 let premium = acquire.times(worst_price.minus(mark)?)?;
-                share(margined.plus(stressed)?.plus(premium)?, margin_leverage)?.plus(stressed)?.plus(cost)?
+                // A bucket that is closed comes back to the pool.
+                let back = released_bucket(row, release)?;
+                share(margined.plus(stressed)?.plus(premium)?, margin_leverage)?
+                    .plus(stressed)?
+                    .plus(cost)?
+                    .minus(back)?
             }
             MarginMode::Isolated => {
                 let remaining = row.held.abs().minus(release)?;
-                let (bucket, top_up) = bucket_after(row, remaining)?;
+                let (bucket, top_up) = if row.setting.mode == MarginMode::Isolated {
+                    bucket_after(row, remaining)?
+                } else {
+                    // Switched while held: its bucket has to be filled whole.
+                    (Decimal::ZERO, share(remaining.times(mark)?, margin_leverage)?)
+                };
                 let opened = share(acquire.times(worst_price)?.plus(resting)?, margin_leverage)?;
                 opened.plus(top_up)?.plus(cost)?.minus(row.bucket.minus(bucket)?)?
             }
@@ -185,11 +213,13 @@ impl Limits {
         // A limit that is not set never binds.
         let limited =
             |limit: Option<Decimal>, used: Decimal| limit.map_or(Ok(Decimal::ZERO), |l| l.minus(used));
+        let all = pools.iter().try_fold(Decimal::ZERO, |sum, pool| sum.plus(*pool))?.minus(self.reserve)?;
         let mut left = vec![
             cap,
             limited(self.max_exposure, gross)?,
             limited(self.max_net, net.plus(open)?)?,
             limited(self.max_net, open.minus(net)?)?,
+            all,
         ];
         // `after` works on differences: a limit that is not set must stay open whatever is added.
         for (index, set) in [(1, self.max_exposure), (2, self.max_net), (3, self.max_net)] {
@@ -199,8 +229,19 @@ impl Limits {
                 *left = NO_LIMIT;
             }
         }
-        left.extend(pools);
+        // A pool that nothing of the run is in can be short of a cent without anybody having to shrink for it.
+        let used = |index: usize| rows.iter().any(|row| row.pool == index);
+        let pools = pools.into_iter().enumerate();
+        left.extend(pools.map(|(index, pool)| if pool >= Decimal::ZERO || used(index) { pool } else { NO_LIMIT }));
         Ok(Slack(left))
+    }
+
+    /// The pools that are short even with nothing of the target in them.
+    pub(super) fn short_pools(&self, rows: &[Row<'_>]) -> Result<Vec<usize>, NumberError> {
+        let sizes = rows.iter().map(|row| row.size_at(Decimal::ZERO)).collect::<Result<Vec<_>, _>>()?;
+        let bare = self.slack(rows, &sizes)?;
+        let pools = bare.0.iter().skip(FIXED).enumerate();
+        Ok(pools.filter(|(_, left)| **left < Decimal::ZERO).map(|(index, _)| index).collect())
     }
 
     /// The largest factor up to `ceiling` at which the book fits; zero when nothing does.
@@ -209,7 +250,13 @@ impl Limits {
             let sizes = rows.iter().map(|row| row.size_at(scale)).collect::<Result<Vec<_>, _>>()?;
             self.slack(rows, &sizes)
         };
-        let mut broken = at(ceiling)?;
+        let broken = at(ceiling)?;
+        if broken.fits() {
+            return Ok(ceiling);
+        }
+        let bare = at(Decimal::ZERO)?;
+        let at = |scale: Decimal| Ok::<_, NumberError>(at(scale)?.without_hopeless(&bare));
+        let mut broken = broken.without_hopeless(&bare);
         if broken.fits() {
             return Ok(ceiling);
         }
@@ -237,6 +284,10 @@ impl Limits {
                 (high, broken) = (candidate, slack);
             }
         }
+        // Where loads are rounded up to the last place, a factor this small is none.
+        if low < NO_SCALE {
+            return Ok(Decimal::ZERO);
+        }
         Ok(round::to_places(low, SCALE_PLACES, Round::Down))
     }
 }
@@ -244,6 +295,14 @@ impl Limits {
 /// The margin of a notional, rounded up far below any lot: sums of 28-digit quotients cost several times as much.
 fn share(notional: Decimal, leverage: evenkeel_types::Leverage) -> Result<Decimal, NumberError> {
     Ok(round::to_places(notional.over(leverage.get())?, SCALE_PLACES, Round::Up))
+}
+
+/// What closing `release` of a position gives its pool back from the bucket.
+fn released_bucket(row: &Row<'_>, release: Decimal) -> Result<Decimal, NumberError> {
+    if row.held.is_zero() || row.setting.mode != MarginMode::Isolated {
+        return Ok(Decimal::ZERO);
+    }
+    row.bucket.times(release.over(row.held.abs())?)
 }
 
 /// More than any account holds, and small enough that sums with it do not overflow.

@@ -67,6 +67,13 @@ pub(super) fn decide<'a>(
     policy: &Policy,
     state: &RunState,
 ) -> Result<Sized, PlanError> {
+    // One evaluation more, only where there is more than one pool to be short.
+    let short = if snapshot.pools.len() > 1 { limits.short_pools(rows)? } else { Vec::new() };
+    let mut stuck = Vec::new();
+    for row in rows.iter_mut().filter(|row| row.target.is_some() && short.contains(&row.pool)) {
+        row.keep_as_it_is();
+        stuck.push(note(row.symbol, NoteCode::AboveCap, "its margin pool is short even without it; nothing is added"));
+    }
     let scale = limits.scale(rows, state.scale_ceiling)?;
     let excess = cap_excess(rows, snapshot)?;
     let over = excess > Decimal::ZERO;
@@ -99,6 +106,7 @@ pub(super) fn decide<'a>(
         }
         sized = sizer.pass(&pass)?;
     }
+    sized.notes.append(&mut stuck);
     sized.notes.append(&mut kept_from_reopening);
     sized.trim = pass.trim;
     Ok(sized)
@@ -128,12 +136,13 @@ impl Sizer<'_, '_> {
             sizes.push(size);
         }
         let full = self.limits.slack(self.rows, &sizes)?;
+        let base: Vec<Decimal> = self.rows.iter().zip(&sizes).map(|(row, size)| acquire_base(row, *size)).collect();
         let mut above = false;
         let mut room = self.state.room_ceiling;
         if full.fits() {
             lots::improve(self.rows, &mut sizes, &candidates, self.limits)?;
         } else {
-            let share = self.cut_acquires(&mut sizes, &mut notes)?;
+            let share = self.cut_acquires(&mut sizes, &base, &mut notes)?;
             room = room.times(share)?;
             above = !self.limits.slack(self.rows, &sizes)?.fits();
         }
@@ -183,7 +192,8 @@ impl Sizer<'_, '_> {
         }
         wanted = with_room(row, wanted, self.state.room_ceiling)?;
         if row.reopens() {
-            let wanted = trimmed(row, wanted, pass.trim)?;
+            let grows = wanted.abs() > row.held.abs();
+            let wanted = if grows { trimmed(row, wanted, pass.trim)? } else { wanted };
             return self.opened(row, Decimal::ZERO, wanted, notes);
         }
         let same_side = |wanted: Decimal| {
@@ -405,7 +415,7 @@ impl Sizer<'_, '_> {
             // The venue tests size times limit price.
             least = least.max(up(min.get().over(limit)?)?);
         }
-        if let Some(min) = row.instrument.min_qty.filter(|_| part != Part::FullClose) {
+        if let Some(min) = row.instrument.min_qty.filter(|_| !exempt || part != Part::FullClose) {
             least = least.max(up(min.get())?);
         }
         if part != Part::FullClose {
@@ -415,21 +425,21 @@ impl Sizer<'_, '_> {
     }
 
     /// Shrinks everything that adds by one share until the limits are kept; that share.
-    fn cut_acquires(&self, sizes: &mut [Decimal], notes: &mut Vec<Note>) -> Result<Decimal, PlanError> {
-        let mut base = Vec::with_capacity(sizes.len());
-        for (row, size) in self.rows.iter().zip(sizes.iter()) {
-            base.push(acquire_base(row, *size));
-        }
-        let without = self.limits.slack(self.rows, &base)?;
+    fn cut_acquires(
+        &self,
+        sizes: &mut [Decimal],
+        base: &[Decimal],
+        notes: &mut Vec<Note>,
+    ) -> Result<Decimal, PlanError> {
         let full = self.limits.slack(self.rows, sizes)?;
-        let share = without.share_towards(&full)?;
+        let share = self.limits.slack(self.rows, base)?.share_towards(&full)?;
         // Lots can keep a net exposure above its limit where the exact shares would not: then less is tried, and
         // nothing at the end.
         for eighth in (0..=CUTS).rev() {
             let share = share.times(Decimal::from(eighth).over(Decimal::from(CUTS))?)?;
-            let mut tried = base.clone();
+            let mut tried = base.to_vec();
             let mut said = Vec::new();
-            for (((row, tried), size), base) in self.rows.iter().zip(&mut tried).zip(sizes.iter()).zip(&base) {
+            for (((row, tried), size), base) in self.rows.iter().zip(&mut tried).zip(sizes.iter()).zip(base) {
                 if size != base {
                     let wanted = base.plus(size.minus(*base)?.times(share)?)?;
                     *tried = self.opened(row, *base, wanted, &mut said)?.0;
@@ -446,10 +456,10 @@ impl Sizer<'_, '_> {
 
     fn limit_positions(&self, sizes: &[Decimal]) -> Result<(), PlanError> {
         let Some(max) = self.policy.max_positions else { return Ok(()) };
-        // What should be closed and cannot be is reported by its note, not here.
-        let meant = |(row, size): &(&Row<'_>, &Decimal)| !size.is_zero() && !row.goal.is_zero();
-        let count = self.rows.iter().zip(sizes).filter(meant).count();
-        if count > usize::try_from(max).unwrap_or(usize::MAX) {
+        let count = sizes.iter().filter(|size| !size.is_zero()).count();
+        let opens = self.rows.iter().zip(sizes).any(|(row, size)| row.held.is_zero() && !size.is_zero());
+        // Too many that are held already is for closing; too many that would be opened is refused.
+        if opens && count > usize::try_from(max).unwrap_or(usize::MAX) {
             return Err(PlanError::TooManyPositions { count, max });
         }
         Ok(())

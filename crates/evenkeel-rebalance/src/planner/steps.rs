@@ -177,8 +177,7 @@ impl Builder<'_> {
                 self.notes.push(note(row.symbol, NoteCode::Waits, text));
                 continue;
             }
-            let (_, missing) = bucket_after(row, rest.abs())?;
-            if self.short_of_margin && missing > Decimal::ZERO {
+            if self.unfunded(row, rest)? {
                 let text = "its bucket is not topped up and its leverage stays: the margin for it is not there";
                 self.notes.push(note(row.symbol, NoteCode::Waits, text));
                 continue;
@@ -206,6 +205,11 @@ impl Builder<'_> {
             steps.append(&mut list);
         }
         Ok(steps)
+    }
+
+    /// Whether what is left of a position lacks margin in its bucket, and there is none to add.
+    fn unfunded(&self, row: &Row<'_>, rest: Decimal) -> Result<bool, NumberError> {
+        Ok(self.short_of_margin && bucket_after(row, rest.abs())?.1 > Decimal::ZERO)
     }
 
     /// The margin that a held isolated position needs moved so that its bucket covers it at the target leverage.
@@ -251,7 +255,8 @@ impl Builder<'_> {
         let mut steps = Vec::new();
         for (row, size) in rows {
             let rest = row.released_to(*size);
-            if rest == *size {
+            // What is not covered as it is does not grow.
+            if rest == *size || self.unfunded(row, rest)? {
                 continue;
             }
             let leverage = row.margin_leverage;
@@ -339,13 +344,18 @@ fn split(row: &Row<'_>, qty: Decimal, side: Side) -> Result<Vec<Decimal>, PlanEr
     if count > Decimal::from(ORDERS_PER_TRADE) {
         return Err(too_many());
     }
-    let part = lot.away_from_zero(Qty::new(qty.over(count)?)?)?.get().min(max);
+    // Equal parts, and the lots that are left over one each: the smallest part is as large as it can be.
+    let part = lot.toward_zero(Qty::new(qty.over(count)?)?)?.get();
+    let mut left = qty.minus(part.times(count)?)?;
     let mut parts = Vec::new();
-    let mut left = qty;
-    while left > Decimal::ZERO {
-        let next = part.min(left);
-        parts.push(next);
-        left = left.minus(next)?;
+    let mut at = Decimal::ZERO;
+    while at < count {
+        at = at.plus(Decimal::ONE)?;
+        // A rest below a lot can only be part of a whole close; it goes with the last order.
+        let more = if at == count { left } else { left.min(lot.get()) };
+        let more = if more < lot.get() && at != count { Decimal::ZERO } else { more };
+        left = left.minus(more)?;
+        parts.push(part.plus(more)?);
     }
     let limit = row.quote(side).limit.get();
     for part in &parts {
