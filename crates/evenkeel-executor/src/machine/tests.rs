@@ -225,3 +225,17 @@ fn an_expired_approval_opens_not_even_the_journal() {
     let report = report(machine.step(late, false, Answer::Start));
     assert_eq!((report.outcome, report.trips), (Outcome::Halted(HaltReason::ExpiredPlan), 0));
 }
+
+#[test]
+fn a_plan_that_went_out_of_date_before_it_was_sent_is_given_back() {
+    let snapshot = account();
+    let mut machine = machine(&snapshot);
+    until_committing(&mut machine, &snapshot);
+    let late = Timestamp(snapshot.as_of.0 + 60_001);
+    let commands = machine.step(late, false, Answer::Journaled);
+    assert_eq!(names(&commands), ["journal", "journal"]);
+    let Some(Command::Journal(bodies)) = commands.first() else { panic!("{commands:?}") };
+    assert!(matches!(bodies.as_slice(), [Body::Observed(seen)] if matches!(seen.seen, Seen::NotSent { .. })));
+    let report = report(machine.step(late, false, Answer::Journaled));
+    assert_eq!((report.outcome, report.rounds), (Outcome::Halted(HaltReason::ExpiredPlan), 0));
+}

@@ -124,6 +124,8 @@ fn rule_2_refused_leverage_sets_the_symbol_aside_and_the_rest_goes_on() {
     assert_eq!(held(&venue, "BTC"), Qty::ZERO);
     assert!(held(&venue, "SOL") > qty("0.54"), "{report}");
     assert!(report.message.contains("BTC"), "{}", report.message);
+    let tried = report.settings.iter().filter(|setting| setting.symbol == symbol("BTC")).count();
+    assert_eq!(tried, 1, "what was refused for good is not tried again");
     let open = report
         .trades
         .iter()
@@ -324,6 +326,30 @@ fn rule_6_done_means_there() {
     let run = run(&dusty, &target, &policy());
     assert_eq!((run.report.outcome.clone(), run.report.success), (Outcome::Done, false), "{}", run.report);
     assert!(run.report.message.contains("without full success"), "{}", run.report.message);
+}
+
+/// Lowering an isolated position's leverage here needs margin moved into its bucket first; moved twice it would be too
+/// much.
+#[test]
+fn an_unknown_move_of_margin_must_show_or_the_run_halts() {
+    let isolated =
+        || {
+            World::builder(profiles::hyperliquid())
+                .cash("USDC", "400")
+                .market("BTC", "106418", 5, 40)
+                .position("BTC", "0.002", 10, evenkeel_types::MarginMode::Isolated)
+        };
+    let moves = |fault| FaultRule::new(fault).on(Operation::AdjustMargin).nth(1);
+    let one = target(&[("BTC", "100")], 2);
+    let shown = run(&venue(isolated().fault(moves(Fault::LoseAnswer))), &one, &policy());
+    assert!(shown.report.success, "{}", shown.report);
+    let lost = run(&venue(isolated().fault(moves(Fault::LoseRequest))), &one, &policy());
+    assert!(
+        matches!(&lost.report.outcome, Outcome::Halted(HaltReason::OutcomeUnknown { order: None, .. })),
+        "{}",
+        lost.report
+    );
+    assert_eq!(lost.report.settings.len(), 1, "nothing is written after it");
 }
 
 #[test]
