@@ -107,8 +107,13 @@ fn cut_off(facts: &Facts<'_>, row: &Row<'_>, scaled: Usd) -> Result<Usd, NumberE
         Err(_) => Decimal::ONE,
     };
     let worst = Decimal::ONE.plus(facts.policy.slippage.get())?.max(tick);
+    // What may be filled without the plan's doing is part of the position.
+    let (buys, sells) = row.resting;
+    let (resting, pending) =
+        if row.wanted().is_negative() { (sells, row.pending.sell) } else { (buys, row.pending.buy) };
+    let open = resting.plus(row.mark.value(pending.abs())?)?;
     let mut cut = match most {
-        Some(most) => scaled.min(Usd::new(most.get().over(worst)?)?),
+        Some(most) => scaled.min(Usd::new(most.get().over(worst)?)?.minus(open)?.max(Usd::ZERO)),
         None => scaled,
     };
     let same_side = row.wanted().is_negative() == row.start.is_negative();
