@@ -151,7 +151,7 @@ impl From<AbortReason> for Stop {
 
 impl Machine {
     pub(crate) fn new(approval: Approval, now: Timestamp) -> Self {
-        let state = RunState { envelope: Some(approval.envelope.clone()), ..RunState::start() };
+        let state = RunState::approved(&approval.plan, approval.envelope.clone());
         let last = approval.snapshot.clone();
         let expect = Expect::nothing_new(&last);
         let plan = approval.plan.clone();

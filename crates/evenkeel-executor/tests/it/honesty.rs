@@ -25,6 +25,16 @@ fn mixed(profile: Profile) -> Builder {
         .position("BTC", "0.00197", 10, Cross)
 }
 
+/// 416 of equity under 3178 of positions at 10x; at 2x it carries a quarter.
+fn starved() -> Builder {
+    World::builder(profiles::hyperliquid())
+        .cash("USDC", "416")
+        .market("SOL", "166.4", 2, 20)
+        .market("BTC", "106418", 5, 40)
+        .position("SOL", "5.65", 10, Cross)
+        .position("BTC", "0.02103", 10, Cross)
+}
+
 fn venue(builder: Builder) -> PaperVenue {
     PaperVenue::new(builder.build().unwrap())
 }
@@ -175,6 +185,23 @@ fn rule_3_the_approval_binds() {
         run.report
     );
     assert!(ours(&moved).is_empty());
+}
+
+/// What somebody said yes to was the scaled book; money that came in since changes what would be possible, not what was
+/// approved.
+#[test]
+fn rule_3_the_approved_scale_binds() {
+    let venue = venue(starved());
+    let approved = preview_of(&venue, &halves(), &policy());
+    let (scale, gross) = (approved.plan.cap.scale, approved.plan.after.gross);
+    assert!(scale < Decimal::ONE);
+    let pool = evenkeel_types::PoolId(symbol("USDC"));
+    venue.with(|world| world.add_funds(&pool, "1500".parse().unwrap())).unwrap();
+    let run = carry_out(&venue, approved);
+    assert!(run.report.state.scale_ceiling <= scale, "{}", run.report);
+    let ended = run.report.after.as_ref().unwrap().gross().unwrap();
+    assert!(ended <= gross.plus("1".parse().unwrap()).unwrap(), "{ended} instead of {gross}: {}", run.report);
+    assert!(ended > "700".parse().unwrap(), "{ended}");
 }
 
 #[test]
