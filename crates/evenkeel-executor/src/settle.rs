@@ -41,6 +41,8 @@ pub(crate) struct Expect {
     pub(crate) moved: BTreeMap<Symbol, (Usd, Usd)>,
     /// Free margin that is missing for reasons of the venue's own.
     pub(crate) missing: BTreeMap<PoolId, Usd>,
+    /// Whether margin was released since the last reading: then it has to show before anything is decided.
+    pub(crate) released: bool,
     /// A reading from before this moment is an old one.
     pub(crate) as_of: Timestamp,
 }
@@ -56,6 +58,7 @@ impl Expect {
             written: BTreeMap::new(),
             moved: BTreeMap::new(),
             missing: unexplained(snapshot).unwrap_or_default(),
+            released: false,
             as_of: snapshot.as_of,
         }
     }
@@ -72,6 +75,8 @@ pub(crate) enum Verdict {
     Stale { why: String },
     /// A position moved without us.
     Foreign { symbol: Symbol, expected: Qty, found: Qty },
+    /// The deadline passed, and a move of margin still does not show in its bucket.
+    Unmoved { symbol: Symbol, why: String },
     /// A proven setting is another one now.
     Mismatch { symbol: Symbol, why: String },
 }
@@ -95,7 +100,8 @@ struct Difference {
     positions: Vec<(Symbol, Qty, Qty)>,
     settings: Vec<Symbol>,
     mismatched: Vec<(Symbol, String)>,
-    buckets: Vec<Symbol>,
+    /// Moves of margin that do not show: the bucket as it should be, and as it is shown.
+    buckets: Vec<(Symbol, Usd, Usd)>,
     margin: Vec<(PoolId, Usd, Usd)>,
     /// Rounded, so that a tick of the market is no difference.
     gaps: Vec<(PoolId, Usd)>,
@@ -115,7 +121,11 @@ impl Difference {
         self.positions == earlier.positions
             && self.settings == earlier.settings
             && self.mismatched == earlier.mismatched
-            && self.buckets == earlier.buckets
+            && self
+                .buckets
+                .iter()
+                .map(|(symbol, ..)| symbol)
+                .eq(earlier.buckets.iter().map(|(symbol, ..)| symbol))
             && pools(self) == pools(earlier)
             && !closing
     }
@@ -199,7 +209,20 @@ impl Settling {
             let (symbol, why) = (symbol.clone(), why.clone());
             return (stable || over).then_some(Verdict::Mismatch { symbol, why });
         }
-        // What was written and does not show is planned again; margin that stays away is not there.
+        // Moved a second time it would be too much, so a move has to show.
+        if let Some((symbol, expected, found)) = difference.buckets.first() {
+            let why = format!("the margin of {symbol} should be {expected:.2} and is shown as {found:.2}");
+            return over.then(|| Verdict::Unmoved { symbol: symbol.clone(), why });
+        }
+        // Margin that we released is there, whether it shows or not: what is planned without it would be too small.
+        if let (true, Some((pool, expected, shown))) = (self.expect.released, difference.margin.first()) {
+            let why = format!(
+                "{expected:.2} of margin should be free in pool {pool} and {shown:.2} is shown, after margin was \
+                 released"
+            );
+            return over.then_some(Verdict::Stale { why });
+        }
+        // What was written and does not show is planned again; margin that was never ours to count on is not there.
         if stable {
             return Some(Verdict::Settled);
         }
@@ -251,7 +274,7 @@ impl Settling {
             if let Some(bucket) = snapshot.position(symbol).and_then(|position| position.isolated)
                 && !has_moved(*before, *delta, bucket.equity)?
             {
-                difference.buckets.push(symbol.clone());
+                difference.buckets.push((symbol.clone(), before.plus(*delta)?, bucket.equity));
             }
         }
         for (pool, gap) in missing_margin(snapshot)? {

@@ -177,6 +177,8 @@ impl Machine {
         if plan.is_empty() {
             return;
         }
+        let kind = plan.phases.first().map(|phase| phase.kind);
+        self.expect.released = kind != Some(PhaseKind::Acquire);
         self.sent = true;
         self.current = false;
         self.carried_out = true;

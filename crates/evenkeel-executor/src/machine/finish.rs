@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use evenkeel_rebalance::{Verification, verify};
-use evenkeel_types::{Snapshot, Timestamp};
+use evenkeel_types::{Snapshot, Timestamp, round};
 
 use super::{Command, Machine, Stage};
 use crate::event::Event;
@@ -45,7 +45,7 @@ impl Machine {
         let whole = summary.failed == 0 && summary.skipped == 0 && self.state.set_aside.is_empty();
         let mut report = Box::new(Report {
             outcome: outcome.clone(),
-            success: done && passes && whole && self.state.pending.is_empty(),
+            success: done && passes && whole && self.state.pending.is_empty() && self.shrunk().is_none(),
             message: String::new(),
             summary,
             trades,
@@ -122,6 +122,15 @@ impl Machine {
         text
     }
 
+    /// That the target was scaled down further than was approved.
+    fn shrunk(&self) -> Option<String> {
+        let (approved, ended) = (self.approval.plan.cap.scale, self.state.scale_ceiling);
+        (ended < approved).then(|| {
+            let (ended, approved) = (round::for_reading(ended, 4), round::for_reading(approved, 4));
+            format!("the target was scaled by {ended} and {approved} was approved")
+        })
+    }
+
     /// Why a finished run is no full success.
     fn shortfall(&self, report: &Report) -> String {
         let aside =
@@ -133,7 +142,8 @@ impl Machine {
         let metrics = report.verification.iter().flat_map(Verification::failures);
         let missed = metrics
             .map(|metric| format!("{} is {:.4} instead of {:.4}", metric.name, metric.actual, metric.target));
-        let reasons: Vec<String> = aside.chain(failed).chain(missed).collect();
+        let reasons: Vec<String> =
+            self.shrunk().into_iter().chain(aside).chain(failed).chain(missed).collect();
         if reasons.is_empty() {
             "; the account misses its target".into()
         } else {

@@ -122,7 +122,12 @@ impl Machine {
                 self.again(settling, wait);
                 Ok(())
             }
-            Verdict::Stale { why } => Err(HaltReason::StaleSnapshot { why }.into()),
+            Verdict::Unmoved { symbol, .. } if self.doubtful.contains_key(&symbol) => {
+                Err(HaltReason::OutcomeUnknown { symbol, order: None, side: None, open: Qty::ZERO }.into())
+            }
+            Verdict::Stale { why } | Verdict::Unmoved { why, .. } => {
+                Err(HaltReason::StaleSnapshot { why }.into())
+            }
             Verdict::Mismatch { symbol, why } => Err(HaltReason::LeverageMismatch { symbol, why }.into()),
             Verdict::Foreign { symbol, expected, found } if !self.sent => {
                 let why =
@@ -162,6 +167,7 @@ impl Machine {
         self.expect.smaller.clear();
         self.expect.written.clear();
         self.expect.moved.clear();
+        self.expect.released = false;
         self.expect.as_of = snapshot.as_of;
         self.last = snapshot;
         self.current = true;

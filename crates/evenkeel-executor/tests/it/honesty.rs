@@ -271,6 +271,27 @@ fn rule_5_released_margin_is_waited_for() {
     }
 }
 
+/// Margin that comes back after seconds, the same in every reading until then, is no reason to build a smaller book.
+#[test]
+fn rule_5_released_margin_that_shows_late_does_not_shrink_the_book() {
+    let late = |seconds| place(Fault::LateMargin { lag: Lag::Time(Duration::from_secs(seconds)) }).nth(1);
+    let slow = venue(mixed(profiles::hyperliquid()).fault(late(3)));
+    let slowly = run(&slow, &halves(), &reopening());
+    assert!(slowly.report.success, "{}", slowly.report);
+    assert_eq!(slowly.report.state.scale_ceiling, Decimal::ONE);
+    assert!(count(&slowly, |event| matches!(event, Event::WaitingForMargin { .. })) > 2);
+
+    let never = venue(mixed(profiles::hyperliquid()).fault(late(600)));
+    let run = run(&never, &halves(), &reopening());
+    assert!(
+        matches!(&run.report.outcome, Outcome::Halted(HaltReason::StaleSnapshot { why })
+            if why.contains("of margin should be free")),
+        "{}",
+        run.report
+    );
+    assert!(ours(&never).iter().all(|order| order.reduce_only), "nothing is opened");
+}
+
 #[test]
 fn rule_5_old_readings_are_not_decided_from() {
     for time in [StaleTime::Honest, StaleTime::Lying] {
