@@ -470,8 +470,12 @@ impl Plan {
     /// The symbols that a phase closes only to open them again on the same side later in the plan.
     #[must_use]
     pub fn reopened_by(&self, phase: &Phase) -> BTreeSet<Symbol> {
-        let held: BTreeMap<&Symbol, bool> =
-            self.before.positions.iter().map(|position| (&position.symbol, position.size.is_negative())).collect();
+        let held: BTreeMap<&Symbol, bool> = self
+            .before
+            .positions
+            .iter()
+            .map(|position| (&position.symbol, position.size.is_negative()))
+            .collect();
         let opened: BTreeSet<&Symbol> = self
             .steps()
             .filter(|step| step.action == Action::Open)
@@ -626,7 +630,9 @@ pub enum PlanError {
         max: u32,
     },
     /// A trade that no orders between the venue's smallest and largest make up.
-    #[error("{symbol}: a trade of {qty} cannot be split into orders between the venue's smallest and largest")]
+    #[error(
+        "{symbol}: a trade of {qty} cannot be split into orders between the venue's smallest and largest"
+    )]
     NoOrderSize {
         /// Of which symbol.
         symbol: Symbol,

@@ -552,10 +552,6 @@ proptest! {
                 return Err(TestCaseError::reject("refused"));
             };
             let Some(phase) = made_plan.phases.first().cloned() else { break };
-            if std::env::var_os("EVENKEEL_TRACE").is_some() {
-                eprintln!("round {} {:?}: {:?}", state.round, state.phase, made_plan.steps().map(|s| format!("{} {} {:?} {}", s.symbol, s.action, s.work, s.reason)).collect::<Vec<_>>());
-                eprintln!("   scale {} notes {:?}", made_plan.cap.scale, made_plan.notes.iter().map(ToString::to_string).collect::<Vec<_>>());
-            }
             prop_assert!(state.round < bound, "still {:?} after {} rounds", actions(&made_plan), state.round);
             state.begin(&made_plan);
             state.turnover = state.turnover.plus(Usd::sum(phase.steps.iter().map(|s| s.value)).unwrap()).unwrap();

@@ -60,9 +60,12 @@ impl<'a> Facts<'a> {
             .chain(target.symbols.keys())
             .chain(state.pending.keys())
             .collect();
+        let positions: BTreeMap<&Symbol, &Position> =
+            snapshot.positions.iter().map(|position| (&position.symbol, position)).collect();
         let mut rows = BTreeMap::new();
         for symbol in symbols {
-            rows.insert(symbol, Row::new(snapshot, target, policy, state, symbol)?);
+            let position = positions.get(symbol).copied();
+            rows.insert(symbol, Row::new(snapshot, (target, position), policy, state, symbol)?);
         }
         let mut stray = Usd::ZERO;
         if policy.open_orders != OpenOrderPolicy::Refuse {
@@ -102,7 +105,7 @@ fn resting_value(order: &OpenOrder, mark: Option<Price>) -> Result<Usd, NumberEr
 impl<'a> Row<'a> {
     fn new(
         snapshot: &'a Snapshot,
-        target: &'a ResolvedTarget,
+        (target, position): (&'a ResolvedTarget, Option<&'a Position>),
         policy: &'a Policy,
         state: &'a RunState,
         symbol: &'a Symbol,
@@ -120,9 +123,9 @@ impl<'a> Row<'a> {
                 None => snapshot.fee(symbol)?.taker,
             }
             .max(Rate::ZERO),
-            position: snapshot.position(symbol),
+            position,
             target: wanted,
-            start: snapshot.qty(symbol),
+            start: position.map_or(Qty::ZERO, |position| position.qty),
             pending: state
                 .pending
                 .get(symbol)
@@ -229,6 +232,8 @@ pub(super) struct World<'a> {
     pub(super) cancelled: BTreeSet<&'a str>,
     /// Fees and slippage so far.
     pub(super) costs: Usd,
+    /// Whether what concerns the whole account is tested after the present step: see [`super::STEPWISE`].
+    pub(super) sums: bool,
 }
 
 impl<'a> World<'a> {
@@ -261,7 +266,7 @@ impl<'a> World<'a> {
             let hold = unused.minus(pool.free)?.max(Usd::ZERO);
             pools.insert(&pool.id, Pool { equity: pool.equity, hold, premium: Usd::ZERO });
         }
-        Ok(Self { live, pools, cancelled: BTreeSet::new(), costs: Usd::ZERO })
+        Ok(Self { live, pools, cancelled: BTreeSet::new(), costs: Usd::ZERO, sums: true })
     }
 
     pub(super) fn qty(&self, symbol: &Symbol) -> Qty {

@@ -1,10 +1,12 @@
 //! The independent judge of a plan. It shares no code with the planner: it walks the steps on its own picture of the
 //! account and asks of every prefix whether all limits hold, so that a mistake has to be made twice to get through.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::vec::Vec;
 use core::ops::Deref;
 
-use evenkeel_types::{NumberError, Snapshot};
+use evenkeel_types::{NumberError, Snapshot, Symbol};
 
 use crate::plan::{Action, Phase, Plan, Step, Work};
 use crate::policy::{OpenOrderPolicy, Policy};
@@ -159,6 +161,12 @@ fn inputs<'a>(
     }
 }
 
+/// Up to so many steps in a phase, everything is summed after each of them, so that a finding names the first step
+/// that breaks a limit. Longer phases are summed once at their end, or checking would take the square of their length.
+/// That finds the same: additions only ever take from what is left, and the leverage phase frees margin first
+/// (raises come before lowers, which is a rule of its own), so the end of a phase is its worst point.
+const STEPWISE: usize = 64;
+
 fn walk<'a>(
     facts: &Facts<'a>,
     world: &mut World<'a>,
@@ -169,7 +177,11 @@ fn walk<'a>(
         pool.premium = evenkeel_types::Usd::ZERO;
     }
     let mut lowered = false;
+    let ordered = phase.steps.iter().enumerate().filter(|(_, step)| matches!(step.work, Work::Order { .. }));
+    let last_order: BTreeMap<&Symbol, usize> = ordered.map(|(place, step)| (&step.symbol, place)).collect();
+    let end = phase.steps.len().saturating_sub(1);
     for (place, step) in phase.steps.iter().enumerate() {
+        world.sums = phase.steps.len() <= STEPWISE || place == end;
         let Some(row) = facts.rows.get(&step.symbol).filter(|row| row.target.is_some()) else {
             log.step(Rule::Scope, step, "is not traded by this run".into());
             continue;
@@ -183,9 +195,7 @@ fn walk<'a>(
                     limit: *limit,
                     reduce_only: *reduce_only,
                 };
-                let more =
-                    |later: &Step| later.symbol == step.symbol && matches!(later.work, Work::Order { .. });
-                let is_last = !phase.steps.iter().skip(place).skip(1).any(more);
+                let is_last = last_order.get(&step.symbol) == Some(&place);
                 order::check(facts, world, row, order::Place { phase, step, is_last }, order, log)?;
             }
             Work::CancelOrder { venue_order_id } => {
@@ -207,6 +217,13 @@ fn walk<'a>(
                 }
                 leverage::check(facts, world, row, step, log)?;
             }
+        }
+    }
+    // The last step tested its own pool; in a long phase the others were not.
+    if let Some(step) = phase.steps.last().filter(|_| end >= STEPWISE && phase.kind != PhaseKind::Release) {
+        let pools: Vec<_> = world.pools.keys().copied().collect();
+        for pool in pools {
+            limits::check_pool(facts, world, pool, step, log)?;
         }
     }
     if phase.kind == PhaseKind::Release {

@@ -1,6 +1,6 @@
 //! The plan as a whole: of which account and moment, in which order, and whether it only goes forward.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 
 use evenkeel_types::{NumberError, Symbol};
@@ -51,6 +51,7 @@ pub(super) fn order(facts: &Facts<'_>, plan: &Plan, log: &mut Log) {
         }
     }
     let mut before = None;
+    let opens = last_opens(plan);
     let mut is_first_group = true;
     for phase in &plan.phases {
         if phase.steps.is_empty() {
@@ -66,7 +67,7 @@ pub(super) fn order(facts: &Facts<'_>, plan: &Plan, log: &mut Log) {
         before = Some(phase.kind);
         if phase.kind == PhaseKind::Release && !is_first_group {
             for step in &phase.steps {
-                if step.action != Action::CancelOrder && !reopens(facts, plan, step) {
+                if step.action != Action::CancelOrder && !reopens(facts, &opens, step) {
                     log.step(Rule::Sequence, step, "a further group only closes what it reopens".into());
                 }
             }
@@ -96,12 +97,15 @@ pub(super) fn forward(
         let gross = limits::worst_gross(facts, world)?;
         above |= limits::Balance { need: gross, have: max }.is_exceeded_by(slack)?;
     }
+    let opens = last_opens(plan);
+    let mut last_reopened: BTreeMap<&Symbol, u32> = BTreeMap::new();
+    for step in releases(plan).filter(|step| reopens(facts, &opens, step)) {
+        last_reopened.insert(&step.symbol, step.index);
+    }
     for step in releases(plan) {
-        let reopened = reopens(facts, plan, step);
+        let reopened = reopens(facts, &opens, step);
         // A symbol that waits for its turn may be made smaller first.
-        let waits = plan.steps().any(|later| {
-            later.index > step.index && later.symbol == step.symbol && reopens(facts, plan, later)
-        });
+        let waits = last_reopened.get(&step.symbol).is_some_and(|later| *later > step.index);
         // What is meant to be reopened may be closed although nothing finds room to be opened in the end.
         let changes = step.action == Action::Close && !wanted_is_zero(facts, step) && !is_set(facts, step);
         if facts.state.phase > PhaseKind::Release && !above && !reopened && !waits && !changes {
@@ -126,12 +130,16 @@ fn releases(plan: &Plan) -> impl Iterator<Item = &Step> {
     plan.steps().filter(|step| matches!(step.action, Action::Close | Action::Decrease))
 }
 
+/// The last step that opens each symbol.
+fn last_opens(plan: &Plan) -> BTreeMap<&Symbol, u32> {
+    let opens = plan.steps().filter(|step| step.action == Action::Open);
+    opens.map(|step| (&step.symbol, step.index)).collect()
+}
+
 /// Whether a step closes what a later one opens again on the same side.
-fn reopens(facts: &Facts<'_>, plan: &Plan, step: &Step) -> bool {
+fn reopens(facts: &Facts<'_>, opens: &BTreeMap<&Symbol, u32>, step: &Step) -> bool {
     let Some(row) = facts.rows.get(&step.symbol) else { return false };
-    let opened = plan
-        .steps()
-        .any(|later| later.index > step.index && later.symbol == step.symbol && later.action == Action::Open);
+    let opened = opens.get(&step.symbol).is_some_and(|later| *later > step.index);
     let same_side = row.wanted().is_negative() == row.start.is_negative();
     step.action == Action::Close && opened && same_side
 }
@@ -156,8 +164,8 @@ fn is_set(facts: &Facts<'_>, step: &Step) -> bool {
 
 /// How many symbols are flat at once in order to be reopened.
 fn reopening(facts: &Facts<'_>, world: &World<'_>, plan: &Plan, log: &mut Log) {
-    let opens =
-        |symbol: &Symbol| plan.steps().any(|step| step.symbol == *symbol && step.action == Action::Open);
+    let last_open = last_opens(plan);
+    let opens = |symbol: &Symbol| last_open.contains_key(symbol);
     let mut flat: BTreeSet<&Symbol> = facts
         .state
         .reopening
@@ -166,7 +174,7 @@ fn reopening(facts: &Facts<'_>, world: &World<'_>, plan: &Plan, log: &mut Log) {
         .collect();
     let allowed = usize::try_from(facts.policy.reopen_at_once).unwrap_or(usize::MAX);
     for step in plan.steps() {
-        if reopens(facts, plan, step) && flat.insert(&step.symbol) && flat.len() > allowed {
+        if reopens(facts, &last_open, step) && flat.insert(&step.symbol) && flat.len() > allowed {
             log.step(
                 Rule::Reopen,
                 step,

@@ -1,8 +1,9 @@
 //! Whether the plan leads where the target says, and whether the figures beside it are true.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 
-use evenkeel_types::{Decimal, Exact, MarginMode, NumberError, Qty, Round, TradingStatus, Usd};
+use evenkeel_types::{Decimal, Exact, MarginMode, NumberError, Qty, Round, Symbol, TradingStatus, Usd};
 
 use crate::plan::{AccountView, Action, Plan, Step, Work};
 use crate::state::PhaseKind;
@@ -18,13 +19,15 @@ pub(super) fn target(
     log: &mut Log,
 ) -> Result<(), NumberError> {
     let scale = plan.cap.scale;
+    // Whether each traded symbol is added to.
+    let mut traded: BTreeMap<&Symbol, bool> = BTreeMap::new();
+    for step in plan.steps().filter(|step| matches!(step.work, Work::Order { .. })) {
+        *traded.entry(&step.symbol).or_insert(false) |=
+            matches!(step.action, Action::Open | Action::Increase);
+    }
     for (symbol, row) in &facts.rows {
         let end = world.qty(symbol);
-        let steps = || plan.steps().filter(|step| step.symbol == **symbol);
-        if row.target.is_none() || !steps().any(|step| matches!(step.work, Work::Order { .. })) {
-            continue;
-        }
-        let adds = steps().any(|step| matches!(step.action, Action::Open | Action::Increase));
+        let Some(adds) = traded.get(*symbol).copied().filter(|_| row.target.is_some()) else { continue };
         let held_back = is_held_back(facts, world, row, scale)?;
         if let Some(text) = misses(facts, row, end, (scale, plan.cap.room), adds)?.filter(|_| !held_back) {
             log.symbol(Rule::TargetTruth, symbol, text);
@@ -333,6 +336,8 @@ pub(super) fn views(
         }
     }
     let mut used = Usd::ZERO;
+    let before: BTreeMap<&Symbol, _> =
+        plan.before.positions.iter().map(|shown| (&shown.symbol, shown)).collect();
     for position in &facts.snapshot.positions {
         if let Some(row) = facts.rows.get(&position.symbol) {
             used = used.plus(match position.isolated {
@@ -340,7 +345,7 @@ pub(super) fn views(
                 _ => position.leverage.margin(row.mark.value(position.qty)?)?,
             })?;
         }
-        if let Some(shown) = plan.before.positions.iter().find(|shown| shown.symbol == position.symbol)
+        if let Some(shown) = before.get(&position.symbol)
             && (shown.leverage != position.leverage || shown.margin_mode != position.mode)
         {
             log.symbol(

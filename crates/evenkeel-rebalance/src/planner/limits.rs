@@ -232,7 +232,9 @@ impl Limits {
         // A pool that nothing of the run is in can be short of a cent without anybody having to shrink for it.
         let used = |index: usize| rows.iter().any(|row| row.pool == index);
         let pools = pools.into_iter().enumerate();
-        left.extend(pools.map(|(index, pool)| if pool >= Decimal::ZERO || used(index) { pool } else { NO_LIMIT }));
+        left.extend(
+            pools.map(|(index, pool)| if pool >= Decimal::ZERO || used(index) { pool } else { NO_LIMIT }),
+        );
         Ok(Slack(left))
     }
 

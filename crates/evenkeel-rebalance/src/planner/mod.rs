@@ -119,7 +119,7 @@ fn draft(
     guard_protective(snapshot, &gathered, &sized.sizes)?;
     let phases = steps::build(snapshot, policy, &gathered, &sized, &mut notes)?;
     let costs = costs(&gathered.rows, &phases)?;
-    let cap = cap(&gathered.rows, snapshot, policy, &costs, &sized)?;
+    let cap = cap(&gathered.rows, (snapshot, target), policy, &costs, &sized)?;
     if sized.scale < Decimal::ONE {
         let text = format!(
             "scaled to {} of what is wanted: account value {:.2} carries {:.2} of {:.2} ({} by the venue's limit), \
@@ -203,7 +203,7 @@ fn costs(rows: &[Row<'_>], phases: &[Phase]) -> Result<Costs, PlanError> {
 /// the wanted book times the factor that fits.
 fn cap(
     rows: &[Row<'_>],
-    snapshot: &Snapshot,
+    (snapshot, target): (&Snapshot, &ResolvedTarget),
     policy: &Policy,
     costs: &Costs,
     sized: &size::Sized,
@@ -222,7 +222,7 @@ fn cap(
         .map(|(leverage, _)| leverage);
     let multiple = match uniform {
         Some(leverage) => leverage.get(),
-        None if wanted_margin.is_zero() => Decimal::ONE,
+        None if wanted_margin.is_zero() => target.leverage.get(),
         None => wanted.over(wanted_margin)?,
     };
     let max_gross = account_value.get().times(multiple)?;

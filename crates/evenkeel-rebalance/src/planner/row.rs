@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use evenkeel_types::{
     Capabilities, Decimal, Exact, Instrument, Leverage, LeverageSetting, LowerIsolated, MarginAdjustment,
-    MarginMode, MarginModeScope, MinNotionalRule, NumberError, OpenOrder, Position, Price, Qty, Round, Side, Snapshot, Symbol,
-    TradingStatus, Usd,
+    MarginMode, MarginModeScope, MinNotionalRule, NumberError, OpenOrder, Position, Price, Qty, Round, Side,
+    Snapshot, Symbol, TradingStatus, Usd,
 };
 
 use crate::plan::{Note, NoteCode, PlanError};
@@ -543,7 +543,8 @@ fn resting<'a>(
                 let sum = if order.side == Side::Buy { buys } else { sells };
                 *sum = sum.plus(size)?;
             } else {
-                let price = order.limit.or(order.trigger).or(snapshot.quotes.get(&order.symbol).map(|q| q.mark));
+                let price =
+                    order.limit.or(order.trigger).or(snapshot.quotes.get(&order.symbol).map(|q| q.mark));
                 let price = price.ok_or_else(|| evenkeel_types::SnapshotError::Missing {
                     symbol: order.symbol.clone(),
                     what: "price for its resting order",

@@ -72,7 +72,11 @@ pub(super) fn decide<'a>(
     let mut stuck = Vec::new();
     for row in rows.iter_mut().filter(|row| row.target.is_some() && short.contains(&row.pool)) {
         row.keep_as_it_is();
-        stuck.push(note(row.symbol, NoteCode::AboveCap, "its margin pool is short even without it; nothing is added"));
+        stuck.push(note(
+            row.symbol,
+            NoteCode::AboveCap,
+            "its margin pool is short even without it; nothing is added",
+        ));
     }
     let scale = limits.scale(rows, state.scale_ceiling)?;
     let excess = cap_excess(rows, snapshot)?;
@@ -136,7 +140,8 @@ impl Sizer<'_, '_> {
             sizes.push(size);
         }
         let full = self.limits.slack(self.rows, &sizes)?;
-        let base: Vec<Decimal> = self.rows.iter().zip(&sizes).map(|(row, size)| acquire_base(row, *size)).collect();
+        let base: Vec<Decimal> =
+            self.rows.iter().zip(&sizes).map(|(row, size)| acquire_base(row, *size)).collect();
         let mut above = false;
         let mut room = self.state.room_ceiling;
         if full.fits() {
@@ -516,7 +521,8 @@ impl Sizer<'_, '_> {
         if total > budget && pass.trim > Decimal::ZERO {
             // One share for all, of the way from where the run started: what was traded already stays traded.
             let mut way = Decimal::ZERO;
-            let traded = self.rows.iter().zip(&values).filter(|(row, value)| !row.reopens() && !value.is_zero());
+            let traded =
+                self.rows.iter().zip(&values).filter(|(row, value)| !row.reopens() && !value.is_zero());
             for (row, _) in traded {
                 let start = row.target.map_or(row.held, |target| target.start.get());
                 let whole = row.size_at(self.scale)?.minus(start)?.abs();
@@ -525,7 +531,8 @@ impl Sizer<'_, '_> {
             // Lots can keep a pass from saving what it was meant to; the last one then trades nothing voluntary.
             pass.tries = pass.tries.saturating_sub(1);
             let last = pass.tries == 0;
-            let share = if way > Decimal::ZERO && !last { total.minus(budget)?.over(way)? } else { Decimal::ONE };
+            let share =
+                if way > Decimal::ZERO && !last { total.minus(budget)?.over(way)? } else { Decimal::ONE };
             pass.trim = pass.trim.minus(share)?.max(Decimal::ZERO);
             let text = format!("every voluntary trade is made smaller: the turnover cap is {max}");
             notes.retain(|note| note.symbol.is_some());

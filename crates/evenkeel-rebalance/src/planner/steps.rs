@@ -178,7 +178,8 @@ impl Builder<'_> {
                 continue;
             }
             if self.unfunded(row, rest)? {
-                let text = "its bucket is not topped up and its leverage stays: the margin for it is not there";
+                let text =
+                    "its bucket is not topped up and its leverage stays: the margin for it is not there";
                 self.notes.push(note(row.symbol, NoteCode::Waits, text));
                 continue;
             }
