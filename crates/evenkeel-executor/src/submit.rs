@@ -48,8 +48,6 @@ pub(crate) struct Rules {
     pub(crate) deadline: Duration,
     /// What the venue does with a used identity.
     pub(crate) dedupe: Dedupe,
-    /// Orders that add risk are not sent again after this.
-    pub(crate) expires: Timestamp,
     /// Executions since this moment can be ours, by the venue's clock.
     pub(crate) since: Timestamp,
 }
@@ -167,16 +165,16 @@ impl Batch {
     }
 
     /// What to do next. `may_send` is false once somebody asked to stop: then nothing is sent again either.
-    pub(crate) fn next(&mut self, now: Timestamp, may_send: bool) -> Ask {
+    pub(crate) fn next(&mut self, may_send: bool) -> Ask {
         match self.turn {
             Turn::Place => Ask::Place(self.requests(|_| true)),
             Turn::Ask => self.query(),
             Turn::Pause => Ask::Sleep(pause(self.rounds)),
             Turn::Resend => {
-                let again = self.resendable(now, may_send);
+                let again = self.resendable(may_send);
                 if again.is_empty() {
                     self.turn = Turn::Pause;
-                    return self.next(now, may_send);
+                    return self.next(may_send);
                 }
                 for ticket in self.tickets.iter_mut().filter(|ticket| again.contains(&ticket.intent.id)) {
                     ticket.resends = ticket.resends.saturating_add(1);
@@ -216,16 +214,16 @@ impl Batch {
         self.tickets.iter().filter(|t| wanted(&t.intent.id)).filter_map(|t| t.request.clone()).collect()
     }
 
-    /// Sending the same identity again is safe only where the venue takes none twice, ever. An order that adds risk
-    /// must still be within its plan's time.
-    fn resendable(&self, now: Timestamp, may_send: bool) -> BTreeSet<ClientOrderId> {
+    /// Sending the same identity again is safe only where the venue takes none twice, ever. An order that adds risk is
+    /// only asked for: the copy would be sent under a leverage that was proven too long ago.
+    fn resendable(&self, may_send: bool) -> BTreeSet<ClientOrderId> {
         if !may_send || self.rules.dedupe != Dedupe::Forever {
             return BTreeSet::new();
         }
         self.tickets
             .iter()
             .filter(|ticket| matches!(ticket.now, Now::Unknown(_)) && ticket.resends < MAX_RESENDS)
-            .filter(|ticket| ticket.intent.reduce_only || now <= self.rules.expires)
+            .filter(|ticket| ticket.intent.reduce_only)
             .map(|ticket| ticket.intent.id)
             .collect()
     }

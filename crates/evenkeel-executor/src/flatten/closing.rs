@@ -192,7 +192,6 @@ impl Closing<'_> {
         let rules = Rules {
             deadline: self.what.resolve_deadline,
             dedupe: snapshot.capabilities.dedupe,
-            expires,
             since: snapshot.as_of,
         };
         let numbered = orders
@@ -241,7 +240,7 @@ impl Closing<'_> {
     async fn drive(&mut self, batch: &mut Batch, progress: &mut (dyn FnMut(&Event) + Send)) -> Halting<()> {
         loop {
             // The batch ends by itself: its questions have a named maximum.
-            let ask = batch.next(self.clock.now(), true);
+            let ask = batch.next(true);
             for event in std::mem::take(&mut batch.events) {
                 progress(&event);
             }

@@ -239,6 +239,7 @@ impl Machine {
                 self.expect.written.entry(symbol).or_default().1 = Some(*to);
             }
             Work::AdjustMargin { delta } => {
+                self.moved.insert(symbol.clone());
                 let bucket = self.last.position(&symbol).and_then(|position| position.isolated);
                 if let Some(bucket) = bucket {
                     self.expect.moved.insert(symbol.clone(), (bucket.equity, *delta));
@@ -326,7 +327,6 @@ impl Machine {
         let rules = Rules {
             deadline: self.approval.policy.resolve_deadline,
             dedupe: self.last.capabilities.dedupe,
-            expires: plan.expires,
             since: self.last.as_of,
         };
         let batch = Batch::new(Some(plan.id()), orders, rules);
@@ -341,7 +341,7 @@ impl Machine {
         plan: Box<Plan>,
         mut batch: Box<Batch>,
     ) -> Result<(), Stop> {
-        let ask = batch.next(now, !cancelled);
+        let ask = batch.next(!cancelled);
         self.tell_all(std::mem::take(&mut batch.events));
         self.journal(std::mem::take(&mut batch.bodies));
         let command = match ask {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_rebalance::{CheckedPlan, Phase, PhaseKind, Plan, check, plan, verify};
+use evenkeel_rebalance::{CheckedPlan, Phase, PhaseKind, Plan, Work, check, plan, verify};
 use evenkeel_types::{Symbol, Timestamp};
 
 use super::{Budget, MAX_ROUNDS, Machine, Stage, Stop};
@@ -24,11 +24,21 @@ impl Machine {
             let Some(phase) = plan.phases.first() else { return Err(Stop(Outcome::Done)) };
             // Prices move, so a plan need never become empty; once everything was acquired, near enough is there.
             let acquired = self.budget.phase == Some(PhaseKind::Acquire) && self.budget.rounds > 0;
-            if acquired && self.is_within_tolerance() {
+            // A release that is planned after that is one that must be: above the cap is not near enough.
+            let releases = phase.kind == PhaseKind::Release;
+            if acquired && !releases && self.is_within_tolerance() {
                 return Err(Stop(Outcome::Done));
             }
             if self.rounds >= MAX_ROUNDS {
                 return Err(AbortReason::TooManyRounds.into());
+            }
+            if let Some(symbol) = self.moved_twice(phase) {
+                let why = "its margin was moved in this run already, and would have to be moved again";
+                if self.set_aside(&symbol, why.into()) {
+                    continue;
+                }
+                let (phase, symbol, error) = (phase.kind, Some(symbol), Some(why.into()));
+                return Err(AbortReason::NoProgress { phase, symbol, error }.into());
             }
             self.trades.plan(&plan)?;
             if self.budget.phase != Some(phase.kind) {
@@ -44,6 +54,12 @@ impl Machine {
             return self.carry_out(now, plan);
         }
         Err(HaltReason::Internal { message: "setting symbols aside does not end".into() }.into())
+    }
+
+    /// A symbol of the phase whose margin was moved before: a reading that shows its bucket without it may be an old one.
+    fn moved_twice(&self, phase: &Phase) -> Option<Symbol> {
+        let moves = phase.steps.iter().filter(|step| matches!(step.work, Work::AdjustMargin { .. }));
+        moves.map(|step| &step.symbol).find(|symbol| self.moved.contains(*symbol)).cloned()
     }
 
     fn make_plan(&mut self) -> Result<Plan, Stop> {

@@ -13,7 +13,7 @@ mod read;
 mod tests;
 mod trades;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use evenkeel_exchange::LeverageProof;
@@ -67,6 +67,8 @@ pub(crate) struct Machine {
     failures: BTreeMap<(Symbol, PhaseKind), u32>,
     /// Margin moves whose answer was lost: equity of the bucket before, and how much was to be moved.
     doubtful: BTreeMap<Symbol, (Usd, Usd)>,
+    /// Symbols whose margin was moved in this run, or may have been: it is not moved twice, whatever a reading shows.
+    moved: BTreeSet<Symbol>,
     rounds: u32,
     trips: u32,
     overtaken: u32,
@@ -171,6 +173,7 @@ impl Machine {
             budget: Budget::default(),
             failures: BTreeMap::new(),
             doubtful: BTreeMap::new(),
+            moved: BTreeSet::new(),
             rounds: 0,
             trips: 0,
             overtaken: 0,

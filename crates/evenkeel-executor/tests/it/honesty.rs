@@ -400,6 +400,56 @@ fn an_unknown_move_of_margin_must_show_or_the_run_halts() {
     assert_eq!(lost.report.settings.len(), 1, "nothing is written after it");
 }
 
+/// A yes that does not show in the bucket may still come; asking for it again would double it.
+#[test]
+fn margin_is_never_moved_twice() {
+    let isolated =
+        || {
+            World::builder(profiles::hyperliquid())
+                .cash("USDC", "400")
+                .market("BTC", "106418", 5, 40)
+                .position("BTC", "0.002", 10, evenkeel_types::MarginMode::Isolated)
+        };
+    let one = target(&[("BTC", "100")], 2);
+    let moves = |run: &Run| {
+        let moves = run.report.settings.iter();
+        moves.filter(|setting| setting.action == evenkeel_rebalance::Action::AddMargin).count()
+    };
+    // The bucket is shown as before for a while, as if nothing had been moved.
+    let old = Fault::StaleRead { changes: 8, time: StaleTime::Lying };
+    let lagging = isolated().fault(FaultRule::new(old).on(Operation::Snapshot).from(3).times(5));
+    let late = run(&venue(lagging), &one, &policy());
+    assert!(late.report.success, "{}", late.report);
+    assert_eq!(moves(&late), 1, "{}", late.report);
+    // Accepted, and never done.
+    let ignored = isolated().fault(FaultRule::new(Fault::Ignore).on(Operation::AdjustMargin));
+    let never = run(&venue(ignored), &one, &policy());
+    assert!(
+        matches!(&never.report.outcome, Outcome::Halted(HaltReason::StaleSnapshot { why })
+            if why.contains("the margin of BTC should be")),
+        "{}",
+        never.report
+    );
+    assert_eq!(moves(&never), 1, "{}", never.report);
+}
+
+/// The copy of an order that adds risk would run under a leverage that was read too long ago.
+#[test]
+fn an_order_that_adds_is_never_sent_again() {
+    for profile in [profiles::bybit(), profiles::bingx()] {
+        let lost = place(Fault::LoseRequest).symbol(symbol("SOL"));
+        let venue = venue(mixed(profile).fault(lost));
+        let run = run(&venue, &halves(), &reopening());
+        assert!(
+            matches!(&run.report.outcome, Outcome::Halted(HaltReason::OutcomeUnknown { symbol, .. })
+                if symbol.as_str() == "SOL"),
+            "{}",
+            run.report
+        );
+        assert_eq!(count(&run, |event| matches!(event, Event::Resent { .. })), 0);
+    }
+}
+
 #[test]
 fn an_unknown_close_aborts_at_once_and_stays_counted() {
     // Binance takes an identity again once its order is over: nothing is ever sent twice there.
