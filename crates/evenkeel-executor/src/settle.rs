@@ -31,8 +31,6 @@ pub(crate) struct Expect {
     pub(crate) positions: BTreeMap<Symbol, Qty>,
     /// Sizes that a lagging venue may still show, beside everything between them and the expected one.
     pub(crate) earlier: BTreeMap<Symbol, BTreeSet<Qty>>,
-    /// Symbols whose reduction was refused because there is nothing to reduce: nearer to zero explains it.
-    pub(crate) smaller: BTreeSet<Symbol>,
     /// Settings that were proven, and adding orders sent under: nothing else may be read.
     pub(crate) proven: BTreeMap<Symbol, (Leverage, MarginMode)>,
     /// Settings that were written and may show late.
@@ -53,7 +51,6 @@ impl Expect {
         Self {
             positions: snapshot.positions.iter().map(|held| (held.symbol.clone(), held.qty)).collect(),
             earlier: BTreeMap::new(),
-            smaller: BTreeSet::new(),
             proven: BTreeMap::new(),
             written: BTreeMap::new(),
             moved: BTreeMap::new(),
@@ -246,10 +243,7 @@ impl Settling {
         for symbol in symbols {
             let expected = expect.positions.get(symbol).copied().unwrap_or(Qty::ZERO);
             let found = snapshot.qty(symbol);
-            let explained = expect.smaller.contains(symbol)
-                && found.abs() <= expected.abs()
-                && (found.is_zero() || found.is_negative() == expected.is_negative());
-            if found != expected && !explained {
+            if found != expected {
                 difference.positions.push((symbol.clone(), expected, found));
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use evenkeel_exchange::{Effect, Error, ErrorKind, OrderRequest, Result};
+use evenkeel_exchange::{Effect, Error, OrderRequest, Result};
 use evenkeel_rebalance::{Action, PlanId};
 use evenkeel_types::{
     ClientOrderId, Dedupe, Fill, NumberError, OrderIntent, OrderState, OrderStatus, Qty, Symbol, Timestamp,
@@ -58,7 +58,7 @@ pub(crate) enum Fate {
     /// It is over; what was executed is known.
     Ended(OrderState),
     /// The venue refused it; nothing happened and nothing will.
-    Refused { kind: ErrorKind, error: String, retry_after: Option<Duration> },
+    Refused { error: String, retry_after: Option<Duration> },
     /// It never left.
     NotSent,
     /// The deadline passed. This much was executed for certain; the rest may have been, or may still be.
@@ -395,7 +395,7 @@ impl Batch {
         });
         ticket.now = Now::Over(if state.status == OrderStatus::Rejected && state.filled.is_zero() {
             let error = "rejected by the venue after it was taken in".into();
-            Fate::Refused { kind: ErrorKind::Rejected, error, retry_after: None }
+            Fate::Refused { error, retry_after: None }
         } else {
             Fate::Ended(state)
         });
@@ -415,8 +415,8 @@ impl Batch {
                     seen: Seen::Refused { error: text.clone() },
                 }));
                 self.events.push(Event::OrderRefused { symbol, id, error: text.clone() });
-                let (kind, retry_after) = (error.kind(), error.retry_after());
-                ticket.now = Now::Over(Fate::Refused { kind, error: text, retry_after });
+                let retry_after = error.retry_after();
+                ticket.now = Now::Over(Fate::Refused { error: text, retry_after });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The rounds of an emergency close.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_exchange::{Cancel, Clock, Effect, Error, Trade};
 use evenkeel_rebalance::{Action, Work};
@@ -32,6 +32,10 @@ pub(super) struct Closing<'a> {
     pub(super) before: Option<Snapshot>,
     pub(super) after: Option<Snapshot>,
     pub(super) rounds: u32,
+}
+
+fn is_flat_in(snapshot: &Snapshot, symbol: &Symbol) -> bool {
+    !snapshot.positions.iter().any(|position| position.symbol == *symbol)
 }
 
 type Halting<T> = Result<T, HaltReason>;
@@ -77,7 +81,8 @@ impl Closing<'_> {
             if self.rounds > 0 {
                 self.clock.sleep(pause(self.rounds)).await;
             }
-            expected = self.round(&snapshot, progress).await?;
+            let flat = self.verified_flat(&snapshot, progress).await?;
+            expected = self.round(&snapshot, &flat, progress).await?;
             self.rounds = self.rounds.saturating_add(1);
         }
     }
@@ -97,6 +102,27 @@ impl Closing<'_> {
 
     fn orders<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s evenkeel_types::OpenOrder> {
         snapshot.open_orders.iter().filter(|order| self.what.concerns(&order.symbol))
+    }
+
+    /// Symbols without a position by two readings that still have orders which can only reduce. Such an order protects
+    /// a position for as long as there is one; it goes last.
+    async fn verified_flat(
+        &mut self,
+        snapshot: &Snapshot,
+        progress: &mut (dyn FnMut(&Event) + Send),
+    ) -> Halting<BTreeSet<Symbol>> {
+        let mut flat: BTreeSet<Symbol> = self
+            .orders(snapshot)
+            .filter(|order| self.what.cancel_orders && order.reduce_only)
+            .map(|order| order.symbol.clone())
+            .filter(|symbol| is_flat_in(snapshot, symbol))
+            .collect();
+        if !flat.is_empty() {
+            self.clock.sleep(pause(0)).await;
+            let second = self.read(None, progress).await?;
+            flat.retain(|symbol| is_flat_in(&second, symbol));
+        }
+        Ok(flat)
     }
 
     /// Reads the account, again while it does not show what was executed; the last reading will do.
@@ -143,15 +169,21 @@ impl Closing<'_> {
         }
     }
 
-    /// One round: cancels, then closes, all of each at once. Positions as they should be afterwards, where that is known.
+    /// One round: cancels, then closes, all of each at once. What can only reduce is cancelled on `flat` symbols only.
+    /// Positions as they should be afterwards, where that is known.
     async fn round(
         &mut self,
         snapshot: &Snapshot,
+        flat: &BTreeSet<Symbol>,
         progress: &mut (dyn FnMut(&Event) + Send),
     ) -> Halting<Option<BTreeMap<Symbol, Qty>>> {
         let orders = self.requests(snapshot).map_err(|error| internal(&error))?;
         let cancels: Vec<(Symbol, String)> = match self.what.cancel_orders {
-            true => self.orders(snapshot).map(|o| (o.symbol.clone(), o.venue_order_id.clone())).collect(),
+            true => self
+                .orders(snapshot)
+                .filter(|order| !order.reduce_only || flat.contains(&order.symbol))
+                .map(|order| (order.symbol.clone(), order.venue_order_id.clone()))
+                .collect(),
             false => Vec::new(),
         };
         let expires = self.clock.now().after(self.what.resolve_deadline);

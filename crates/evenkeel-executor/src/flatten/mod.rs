@@ -24,7 +24,9 @@ pub struct Flatten {
     pub only: Option<BTreeSet<Symbol>>,
     /// How far from the mark price the closing orders' limits lie, as a fraction.
     pub slippage: Rate,
-    /// Whether resting orders on these symbols are cancelled first: they could open what was just closed.
+    /// Whether resting orders on these symbols are cancelled: those that could open what was just closed before
+    /// anything is closed, those that can only reduce once their symbol is flat by two readings. Until then they are
+    /// what protects the position.
     pub cancel_orders: bool,
     /// How many rounds of orders are sent at most, each from a fresh reading.
     pub rounds: u32,

@@ -313,7 +313,7 @@ impl Machine {
         }
         for (_, action, request) in &orders {
             let intent = request.intent();
-            self.ordered.insert(intent.id, intent.qty);
+            self.ordered.insert(intent.id, intent.clone());
             self.trades.sent(&intent.symbol, *action);
             self.out.push(Command::Tell(Event::OrderSent {
                 action: *action,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use evenkeel_exchange::ErrorKind;
 use evenkeel_rebalance::{Pending, PhaseKind, Plan};
 use evenkeel_types::{NumberError, OrderState, OrderStatus, Qty, Side, Symbol};
 
@@ -32,12 +31,6 @@ impl Machine {
                     } else {
                         self.book(ticket, state)?;
                     }
-                }
-                Fate::Refused { kind: ErrorKind::ReduceOnly, error, .. } if intent.reduce_only => {
-                    // Nothing to reduce: the next reading tells whether it is flat.
-                    self.expect.smaller.insert(symbol.clone());
-                    self.trades.failed(symbol, ticket.action, error);
-                    failed.entry(symbol.clone()).or_insert(None);
                 }
                 Fate::Refused { error, retry_after, .. } => {
                     self.trades.failed(symbol, ticket.action, error);

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use evenkeel_exchange::LeverageProof;
 use evenkeel_rebalance::{PhaseKind, Plan, RunState, Step};
-use evenkeel_types::{ClientOrderId, NumberError, Qty, Snapshot, Symbol, Timestamp, Usd};
+use evenkeel_types::{ClientOrderId, NumberError, OrderIntent, Qty, Snapshot, Symbol, Timestamp, Usd};
 
 pub(crate) use command::{Answer, Command, Setting};
 pub(crate) use finish::standing;
@@ -76,7 +76,9 @@ pub(crate) struct Machine {
     pause: Option<Duration>,
     trades: Trades,
     settings: Vec<SettingReport>,
-    ordered: BTreeMap<ClientOrderId, Qty>,
+    ordered: BTreeMap<ClientOrderId, OrderIntent>,
+    /// Symbols of which an order of ours was found to have executed late.
+    explained: BTreeSet<Symbol>,
     journal_broken: bool,
     ending: Option<Outcome>,
     out: Vec<Command>,
@@ -181,6 +183,7 @@ impl Machine {
             trades: Trades::default(),
             settings: Vec::new(),
             ordered: BTreeMap::new(),
+            explained: BTreeSet::new(),
             journal_broken: false,
             ending: None,
             out: Vec::new(),
@@ -250,7 +253,7 @@ impl Machine {
                 self.drive(now, cancelled, plan, batch)
             }
             (Stage::Blaming { symbol, expected, found }, Answer::Filled(fills)) => {
-                Err(self.blame(symbol, expected, found, fills.as_deref().unwrap_or_default()))
+                self.blame(now, symbol, expected, found, fills.as_deref().unwrap_or_default())
             }
             (Stage::Ending(report), Answer::Journaled) => {
                 self.finish(report);

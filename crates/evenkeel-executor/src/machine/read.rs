@@ -2,11 +2,11 @@
 
 use evenkeel_exchange::{Error, ErrorKind, Expected, LeverageProof, ProofError};
 use evenkeel_rebalance::{PhaseKind, Plan, Work};
-use evenkeel_types::{Fill, Qty, Snapshot, Symbol, Timestamp};
+use evenkeel_types::{Fill, NumberError, Qty, Snapshot, Symbol, Timestamp};
 
 use super::{Command, Machine, Stage, Stop, trades};
 use crate::event::Event;
-use crate::outcome::{HaltReason, Outcome};
+use crate::outcome::HaltReason;
 use crate::settle::{Settling, Verdict};
 use crate::submit::{executed, obeyed, pause};
 
@@ -159,12 +159,6 @@ impl Machine {
             });
             self.proofs.insert(proof.symbol().clone(), proof);
         }
-        for symbol in &self.expect.smaller {
-            let found = snapshot.qty(symbol);
-            self.expect.positions.insert(symbol.clone(), found);
-            self.expect.earlier.entry(symbol.clone()).or_default().insert(found);
-        }
-        self.expect.smaller.clear();
         self.expect.written.clear();
         self.expect.moved.clear();
         self.expect.released = false;
@@ -189,16 +183,46 @@ impl Machine {
         Ok(())
     }
 
-    /// Whose doing was it: if one of our orders executed more than it said, ours.
-    pub(super) fn blame(&self, symbol: Symbol, expected: Qty, found: Qty, fills: &[Fill]) -> Stop {
-        for (id, intended) in &self.ordered {
-            if let Ok(executed) = executed(fills, id)
-                && executed > *intended
-            {
-                let intended = *intended;
-                return HaltReason::ExecutedMoreThanIntended { symbol, intended, executed }.into();
+    /// Whose doing was it: if our orders executed more than they said, ours. Only executions under our own identities
+    /// prove it; that a position is nearer to where we want it does not.
+    pub(super) fn blame(
+        &mut self,
+        now: Timestamp,
+        symbol: Symbol,
+        expected: Qty,
+        found: Qty,
+        fills: &[Fill],
+    ) -> Result<(), Stop> {
+        let mut position = self.approval.snapshot.qty(&symbol);
+        for (id, intent) in &self.ordered {
+            let Ok(executed) = executed(fills, id) else { continue };
+            let intended = intent.qty;
+            if executed > intended {
+                return Err(HaltReason::ExecutedMoreThanIntended { symbol, intended, executed }.into());
+            }
+            if intent.symbol == symbol {
+                position = position.plus(intent.side.signed(executed))?;
             }
         }
-        Stop(Outcome::Halted(HaltReason::ForeignActivity { symbol, expected, found }))
+        // An order that had ended executed more than it had said by then. Once is late, twice is somebody else.
+        if position == found && self.explained.insert(symbol.clone()) {
+            self.count_late(&symbol, expected, found)?;
+            self.observe(now);
+            return Ok(());
+        }
+        Err(HaltReason::ForeignActivity { symbol, expected, found }.into())
+    }
+
+    /// What executed late is counted, at the mark price.
+    fn count_late(&mut self, symbol: &Symbol, expected: Qty, found: Qty) -> Result<(), NumberError> {
+        let late = found.minus(expected)?.abs();
+        if let Some(quote) = self.last.quotes.get(symbol) {
+            let fee = trades::fee_of(&self.last, symbol, quote.mark, late)?;
+            self.state.turnover = self.state.turnover.plus(quote.mark.value(late)?)?;
+            self.state.fees = self.state.fees.plus(fee)?;
+        }
+        self.expect.earlier.entry(symbol.clone()).or_default().insert(expected);
+        self.expect.positions.insert(symbol.clone(), found);
+        Ok(())
     }
 }

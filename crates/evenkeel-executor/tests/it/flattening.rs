@@ -77,10 +77,8 @@ fn large_positions_are_split_at_the_largest_order() {
     assert!(parts.iter().all(|order| order.qty.unwrap() <= qty("1.5") && order.reduce_only));
 }
 
-#[test]
-fn resting_orders_are_cancelled_first() {
-    let venue = PaperVenue::new(book(profiles::hyperliquid()).build().unwrap());
-    let stop = Conditional {
+fn stop(reduce_only: bool) -> Conditional {
+    Conditional {
         id: None,
         symbol: symbol("SOL"),
         side: Side::Sell,
@@ -88,13 +86,35 @@ fn resting_orders_are_cancelled_first() {
         qty: Some(qty("5.65")),
         trigger: "150".parse().unwrap(),
         limit: None,
-        reduce_only: true,
+        reduce_only,
         kind: OrderKind::StopLoss,
-    };
-    venue.with(|world| world.place_conditional(&stop)).unwrap();
+    }
+}
+
+#[test]
+fn resting_orders_are_cancelled() {
+    for reduce_only in [true, false] {
+        let venue = PaperVenue::new(book(profiles::hyperliquid()).build().unwrap());
+        venue.with(|world| world.place_conditional(&stop(reduce_only))).unwrap();
+        let (report, _) = close(&venue, &Flatten::everything());
+        assert!(report.is_flat(), "{report}");
+        assert_eq!(report.cancelled, 1);
+    }
+}
+
+/// A stop is the last thing that protects a position that cannot be closed.
+#[test]
+fn a_protective_stop_stays_until_its_position_is_gone() {
+    let refuse = Fault::Refuse { kind: ErrorKind::Maintenance, retry_after: None };
+    let rule = FaultRule::new(refuse).on(Operation::Place);
+    let venue = PaperVenue::new(book(profiles::hyperliquid()).build().unwrap());
+    venue.with(|world| world.place_conditional(&stop(true))).unwrap();
+    venue.with(|world| world.inject([rule]));
     let (report, _) = close(&venue, &Flatten::everything());
-    assert!(report.is_flat(), "{report}");
-    assert_eq!(report.cancelled, 1);
+    assert_eq!((report.outcome.clone(), report.cancelled), (FlattenOutcome::NotFlat, 0), "{report}");
+    let world = venue.with(|world| world.peek(&Scope::default())).unwrap();
+    assert_eq!(world.open_orders.len(), 1, "the stop is still there");
+    assert_eq!(held(&venue, "SOL"), qty("5.65"));
 }
 
 #[test]

@@ -520,14 +520,42 @@ fn a_lost_answer_is_found_by_its_identity() {
 }
 
 #[test]
-fn a_refused_reduction_of_nothing_is_a_success_when_it_is_flat() {
+fn a_reduction_with_nothing_to_reduce_is_not_our_close() {
     // Somebody closes it just before our close arrives.
     let closed = paper::Event::ForeignTrade { symbol: symbol("BTC"), qty: qty("-0.00197") };
     let rule = FaultRule::new(Fault::Happens(closed)).on(Operation::Place).nth(1);
     let venue = venue(mixed(profiles::hyperliquid()).fault(rule));
     let run = run(&venue, &halves(), &reopening());
-    assert_eq!(run.report.outcome, Outcome::Done, "{}", run.report);
-    assert_eq!(run.report.summary.failed, 0, "{}", run.report);
+    assert_eq!(
+        run.report.outcome,
+        Outcome::Halted(HaltReason::ForeignActivity {
+            symbol: symbol("BTC"),
+            expected: qty("0.00197"),
+            found: qty("0")
+        }),
+        "{}",
+        run.report
+    );
+    assert!(!run.report.success && run.report.summary.successful == 0, "{}", run.report);
+    assert!(ours(&venue).iter().all(|order| order.reduce_only), "nothing is opened");
+}
+
+/// A fall after the last order takes the book above what its margin carries, and still within tolerance.
+#[test]
+fn above_the_cap_is_not_done() {
+    let rate = |text: &str| Rate::new(text.parse::<Decimal>().unwrap()).unwrap();
+    let loose =
+        Policy { tolerance: rate("0.1"), cap_tolerance: Rate::ZERO, stress: Rate::ZERO, ..reopening() };
+    let falls = |name: &str| {
+        let event = paper::Event::Move { symbol: symbol(name), by: rate("-0.04") };
+        FaultRule::new(Fault::Happens(event)).on(Operation::Snapshot).nth(5)
+    };
+    let venue = venue(mixed(profiles::hyperliquid()).fault(falls("SOL")).fault(falls("BTC")));
+    let run = run(&venue, &halves().gross(Gross::Leverage(Decimal::TWO)), &loose);
+    let after = run.report.after.as_ref().unwrap();
+    let cap = after.account_value().unwrap().times(2.into()).unwrap();
+    assert!(run.report.outcome != Outcome::Done || after.gross().unwrap() <= cap, "{}", run.report);
+    assert!(run.report.trades.iter().any(|trade| trade.action == evenkeel_rebalance::Action::Decrease));
 }
 
 #[test]
