@@ -130,7 +130,9 @@ impl Row<'_> {
     /// Leverage and mode stay what the venue has; only reducing is left.
     pub(super) fn keep_as_it_is(&mut self) {
         self.change = Change::None;
-        self.freedom = Freedom::ReduceOnly;
+        if self.freedom == Freedom::Full {
+            self.freedom = Freedom::ReduceOnly;
+        }
         self.margin_leverage = self.present_leverage();
         self.mode = self.setting.mode;
     }
