@@ -17,6 +17,7 @@ pub mod journal;
 mod machine;
 mod outcome;
 mod preview;
+mod recall;
 mod report;
 mod run;
 mod settle;

@@ -58,7 +58,7 @@ pub enum PreviewError {
 }
 
 /// Somebody looked at a [`Preview`] and said yes. Only [`Preview::approve`] makes one, and executing uses it up.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Approval {
     pub(crate) plan: Plan,
     pub(crate) snapshot: Snapshot,

@@ -62,7 +62,10 @@ impl Shell<'_> {
         match command {
             Command::Tell(_) | Command::Finish(_) => Answer::Journaled,
             Command::Open => match self.journal.open().await {
-                Ok(epoch) => Answer::Opened(epoch),
+                Ok(epoch) => match self.journal.journal.read(Seq::START).await {
+                    Ok(entries) => Answer::Opened(epoch, entries),
+                    Err(error) => Answer::JournalFailed(evenkeel_exchange::chain(&error)),
+                },
                 Err(error) => Answer::JournalFailed(evenkeel_exchange::chain(&error)),
             },
             Command::Journal(bodies) => match self.journal.append(&bodies).await {

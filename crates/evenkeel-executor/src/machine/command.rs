@@ -1,7 +1,7 @@
 //! What the machine asks of its shell, and what it is told.
 
 use evenkeel_exchange::{Error, Expected, LeverageProof, OrderRequest, ProofError};
-use evenkeel_store::Epoch;
+use evenkeel_store::{Entry, Epoch};
 use evenkeel_types::{
     ClientOrderId, Fill, Leverage, MarginMode, OrderState, Scope, Snapshot, Symbol, Timestamp, Usd,
 };
@@ -68,7 +68,8 @@ pub(crate) enum Setting {
 pub(crate) enum Answer {
     /// Nothing has happened yet.
     Start,
-    Opened(Epoch),
+    /// The journal is ours; this is what is in it.
+    Opened(Epoch, Vec<Entry>),
     Journaled,
     JournalFailed(String),
     Read(Box<Result<Snapshot, Error>>, Vec<Result<LeverageProof, ProofError>>),

@@ -41,7 +41,7 @@ impl Machine {
                 Fate::Lost { filled: known, error } => {
                     *sum = sum.plus(*known)?;
                     let open = intent.qty.minus(*known)?;
-                    self.quarantine(ticket, open)?;
+                    self.quarantine(&intent.symbol, intent.side, open)?;
                     let state = lost_state(ticket, *known);
                     self.book(ticket, &state)?;
                     self.trades.unknown(symbol, ticket.action, error);
@@ -93,10 +93,10 @@ impl Machine {
         Ok(())
     }
 
-    fn quarantine(&mut self, ticket: &Ticket, open: Qty) -> Result<(), NumberError> {
+    pub(super) fn quarantine(&mut self, symbol: &Symbol, side: Side, open: Qty) -> Result<(), NumberError> {
         let none = Pending { buy: Qty::ZERO, sell: Qty::ZERO };
-        let pending = self.state.pending.entry(ticket.intent.symbol.clone()).or_insert(none);
-        let side = match ticket.intent.side {
+        let pending = self.state.pending.entry(symbol.clone()).or_insert(none);
+        let side = match side {
             Side::Buy => &mut pending.buy,
             Side::Sell => &mut pending.sell,
         };

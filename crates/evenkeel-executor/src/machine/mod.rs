@@ -16,17 +16,20 @@ mod trades;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use evenkeel_exchange::LeverageProof;
+use evenkeel_exchange::{Error, LeverageProof};
 use evenkeel_rebalance::{PhaseKind, Plan, RunState, Step};
-use evenkeel_types::{ClientOrderId, NumberError, OrderIntent, Qty, Snapshot, Symbol, Timestamp, Usd};
+use evenkeel_types::{
+    ClientOrderId, NumberError, OrderIntent, OrderState, Qty, Snapshot, Symbol, Timestamp, Usd,
+};
 
 pub(crate) use command::{Answer, Command, Setting};
 pub(crate) use finish::standing;
 
 use crate::event::Event;
-use crate::journal::{Body, RunRecord, SCHEMA};
+use crate::journal::{Body, Evidence, ResolvedRecord, RunRecord, SCHEMA};
 use crate::outcome::{AbortReason, HaltReason, Outcome};
 use crate::preview::Approval;
+use crate::recall::{Left, recall};
 use crate::report::{Report, SettingReport};
 use crate::settle::{Expect, Settling};
 use crate::submit::Batch;
@@ -77,6 +80,8 @@ pub(crate) struct Machine {
     trades: Trades,
     settings: Vec<SettingReport>,
     ordered: BTreeMap<ClientOrderId, OrderIntent>,
+    /// Orders of earlier runs whose end is not on record.
+    left: BTreeMap<ClientOrderId, Left>,
     /// Symbols of which an order of ours was found to have executed late.
     explained: BTreeSet<Symbol>,
     journal_broken: bool,
@@ -98,6 +103,10 @@ struct Budget {
 enum Stage {
     Start,
     Opening,
+    /// Asking for the orders that earlier runs left open.
+    Recalling,
+    /// What is known of them is on record.
+    Recalled,
     /// Waiting for a reading, or for time to pass before the next one.
     Reading(Box<Settling>),
     /// Reading leverage back; the plan is on record already or not.
@@ -183,6 +192,7 @@ impl Machine {
             trades: Trades::default(),
             settings: Vec::new(),
             ordered: BTreeMap::new(),
+            left: BTreeMap::new(),
             explained: BTreeSet::new(),
             journal_broken: false,
             ending: None,
@@ -205,8 +215,13 @@ impl Machine {
         match (stage, answer) {
             (Stage::Start, Answer::Start) => self.start(now),
             (stage, Answer::JournalFailed(message)) => self.journal_failed(now, stage, message),
-            (Stage::Opening, Answer::Opened(epoch)) => {
+            (Stage::Opening, Answer::Opened(epoch, entries)) => {
                 self.epoch = epoch.0;
+                let left = recall(&entries, now);
+                let left =
+                    left.map_err(|error| HaltReason::Journal { message: evenkeel_exchange::chain(&error) })?;
+                self.moved.extend(left.margin);
+                self.left = left.orders;
                 self.journal(vec![Body::Run(Box::new(RunRecord {
                     schema: SCHEMA,
                     at: now,
@@ -221,6 +236,22 @@ impl Machine {
             }
             (Stage::Opening, Answer::Journaled) => {
                 self.stop_if_asked(now, cancelled)?;
+                if self.left.is_empty() {
+                    self.observe(now);
+                } else {
+                    let orders = self.left.iter().map(|(id, left)| (left.symbol.clone(), *id)).collect();
+                    self.out.push(Command::Query(orders));
+                    self.stage = Stage::Recalling;
+                }
+                Ok(())
+            }
+            (Stage::Recalling, Answer::Queried(answers)) => {
+                self.recalled(answers)?;
+                self.stage = Stage::Recalled;
+                self.out.push(Command::Sleep(Duration::ZERO));
+                Ok(())
+            }
+            (Stage::Recalled, Answer::Rested) => {
                 self.observe(now);
                 Ok(())
             }
@@ -272,6 +303,24 @@ impl Machine {
         }
         self.stage = Stage::Opening;
         self.out.push(Command::Open);
+        Ok(())
+    }
+
+    /// What earlier runs left open and the venue says is over is over; the rest counts as filled wherever that is worse.
+    fn recalled(&mut self, answers: Vec<Result<Option<OrderState>, Error>>) -> Result<(), Stop> {
+        let mut answers = answers.into_iter();
+        let mut bodies = Vec::new();
+        for (order, left) in std::mem::take(&mut self.left) {
+            match answers.next() {
+                Some(Ok(Some(state))) if state.id == order && state.status.is_terminal() => {
+                    let (symbol, filled, evidence) = (left.symbol, state.filled, Evidence::OrderRecord);
+                    bodies.push(Body::Resolved(ResolvedRecord { symbol, order, filled, evidence }));
+                }
+                // Not found proves nothing.
+                _ => self.quarantine(&left.symbol, left.side, left.open)?,
+            }
+        }
+        self.journal(bodies);
         Ok(())
     }
 

@@ -84,7 +84,7 @@ fn filled(intent: &OrderIntent) -> OrderState {
 fn until_committing(machine: &mut Machine, snapshot: &Snapshot) -> Vec<Command> {
     let at = snapshot.as_of;
     assert_eq!(names(&machine.step(at, false, Answer::Start)), ["open"]);
-    assert_eq!(names(&machine.step(at, false, Answer::Opened(Epoch(1)))), ["journal"]);
+    assert_eq!(names(&machine.step(at, false, Answer::Opened(Epoch(1), Vec::new()))), ["journal"]);
     assert_eq!(names(&machine.step(at, false, Answer::Journaled)), ["read"]);
     machine.step(at, false, Answer::Read(Box::new(Ok(snapshot.clone())), Vec::new()))
 }

@@ -489,6 +489,37 @@ fn an_unknown_open_halts_with_the_worst_case() {
     assert_eq!(held(&venue, "SOL"), qty("0.54").plus(*open).unwrap());
 }
 
+/// What one run could not learn, the next one on the same journal remembers.
+#[test]
+fn what_an_earlier_run_left_open_is_not_opened_again() {
+    let rule = place(Fault::Delay { by: Duration::from_secs(120) }).symbol(symbol("SOL")).nth(1);
+    let venue = venue(mixed(profiles::hyperliquid()).fault(rule));
+    let (journal, clock) = (MemoryJournal::new(), venue.clock());
+    let again = || {
+        let approved = preview_of(&venue, &halves(), &reopening());
+        let mut events = Vec::new();
+        let report = carry_out_on(&venue, approved, &journal, &clock, &Cancel::new(), &mut events);
+        let bought = events.iter().filter(|event| {
+            matches!(event, Event::OrderSent { symbol, side: Side::Buy, .. } if symbol.as_str() == "SOL")
+        });
+        (bought.count(), report)
+    };
+    let (bought, first) = again();
+    assert!(matches!(first.outcome, Outcome::Halted(HaltReason::OutcomeUnknown { .. })), "{first}");
+    assert_eq!(bought, 1);
+    let open = first.state.pending[&symbol("SOL")].buy;
+    // It is still on its way.
+    let (bought, second) = again();
+    assert_eq!((bought, second.success), (0, false), "{second}");
+    assert_eq!(second.state.pending[&symbol("SOL")].buy, open);
+    // It arrived: the venue knows how it ended, and nothing is open any more.
+    venue.with(|world| world.advance(Duration::from_secs(300)));
+    let (bought, third) = again();
+    assert_eq!((bought, third.outcome.clone()), (0, Outcome::Done), "{third}");
+    assert!(third.state.pending.is_empty());
+    assert!(held(&venue, "SOL") <= qty("0.54").plus(open).unwrap());
+}
+
 #[test]
 fn a_used_identity_is_the_proof_where_the_venue_never_takes_it_twice() {
     for fault in [Fault::LoseRequest, Fault::LoseAnswer, Fault::Delay { by: Duration::from_secs(3) }] {
