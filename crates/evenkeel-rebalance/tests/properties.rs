@@ -536,7 +536,9 @@ proptest! {
         state.begin(&first);
         state.phase = PhaseKind::Acquire;
         if let Ok(next) = plan(&snapshot, &made.target, &made.policy, &state) {
-            prop_assert!(next.is_empty(), "{:?} after {:?}", actions(&next), actions(&first));
+            // A bucket pays the slippage of its own opening; where that is more than the tolerance it is topped up.
+            let left: Vec<_> = next.steps().filter(|step| step.action != Action::AddMargin).collect();
+            prop_assert!(left.is_empty(), "{:?} after {:?}", actions(&next), actions(&first));
         }
     }
 

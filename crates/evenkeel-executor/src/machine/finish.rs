@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use evenkeel_rebalance::{Verification, verify};
-use evenkeel_types::{Snapshot, Timestamp, round};
+use evenkeel_types::{Decimal, Snapshot, Timestamp, round};
 
 use super::{Command, Machine, Stage};
 use crate::event::Event;
@@ -122,10 +122,12 @@ impl Machine {
         text
     }
 
-    /// That the target was scaled down further than was approved.
+    /// That the target was scaled down further than was approved, by more than the tolerated error: a tick against a
+    /// book at its cap is no failure.
     fn shrunk(&self) -> Option<String> {
         let (approved, ended) = (self.approval.plan.cap.scale, self.state.scale_ceiling);
-        (ended < approved).then(|| {
+        let kept = Decimal::ONE.saturating_sub(self.approval.policy.tolerance.get());
+        (ended < approved.saturating_mul(kept)).then(|| {
             let (ended, approved) = (round::for_reading(ended, 4), round::for_reading(approved, 4));
             format!("the target was scaled by {ended} and {approved} was approved")
         })
