@@ -2,7 +2,7 @@
 
 use evenkeel_exchange::Effect;
 use evenkeel_types::{
-    Decimal, Dedupe, OrderStatus, PositionSide, Price, Qty, Round, Side, Snapshot, TimeInForce, Usd,
+    Decimal, Dedupe, OrderStatus, PositionSide, Price, Qty, Round, Side, Snapshot, TimeInForce, Usd, round,
 };
 
 use crate::bench::{Answer, Bench, Wish};
@@ -48,14 +48,19 @@ impl Bench<'_> {
     pub(crate) async fn broken_lot(&mut self) -> Tried {
         let (snapshot, mut wish) = self.plain(Side::Buy).await?;
         let lot = snapshot.instrument(&self.symbol)?.lot.get();
-        wish.qty = wish.qty.plus(Qty::new(lot.checked_div(Decimal::from(3)).unwrap_or(lot).round_dp(20))?)?;
+        wish.qty = wish.qty.plus(Qty::new(round::to_places(
+            lot.checked_div(Decimal::from(3)).unwrap_or(lot),
+            20,
+            Round::Down,
+        ))?)?;
         self.must_be_refused(wish).await
     }
 
     pub(crate) async fn broken_tick(&mut self) -> Tried {
         let (snapshot, mut wish) = self.plain(Side::Buy).await?;
         let rule = &snapshot.instrument(&self.symbol)?.price_rule;
-        let third = rule.tick_at(wish.limit)?.checked_div(Decimal::from(3)).unwrap_or_default().round_dp(20);
+        let third = rule.tick_at(wish.limit)?.checked_div(Decimal::from(3)).unwrap_or_default();
+        let third = round::to_places(third, 20, Round::Down);
         wish.limit = Price::new(wish.limit.get().checked_add(third).unwrap_or_default())?;
         if rule.accepts(wish.limit) {
             return skipped("every price near the mark is valid");

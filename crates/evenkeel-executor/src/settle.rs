@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use evenkeel_types::{
-    Decimal, Exact, Leverage, LeverageSetting, MarginMode, NumberError, PoolId, Qty, Scope, Snapshot, Symbol,
-    Timestamp, Usd,
+    Decimal, Exact, Leverage, LeverageSetting, MarginMode, NumberError, PoolId, Qty, Round, Scope, Snapshot,
+    Symbol, Timestamp, Usd, round,
 };
 
 use crate::event::Event;
@@ -279,7 +279,7 @@ impl Settling {
             if gap > known.plus(tolerance)? {
                 difference.margin.push((pool.clone(), expected, shown));
                 // In units of the tolerance.
-                let rounded = Usd::new(gap.get().over(tolerance.get())?.trunc())?;
+                let rounded = Usd::new(round::to_places(gap.get().over(tolerance.get())?, 0, Round::Down))?;
                 difference.gaps.push((pool, rounded));
             }
         }

@@ -222,7 +222,8 @@ impl Target {
             let within = |fraction: Decimal| {
                 let most = Decimal::ONE.plus(WEIGHT_TOLERANCE)?;
                 let whole = fraction.abs() > Decimal::ONE && fraction.abs() <= most;
-                Weight::new(if whole { fraction.trunc() } else { fraction })
+                let one = if fraction.is_sign_negative() { Decimal::NEGATIVE_ONE } else { Decimal::ONE };
+                Weight::new(if whole { one } else { fraction })
             };
             let weight = fraction
                 .and_then(within)

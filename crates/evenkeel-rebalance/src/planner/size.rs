@@ -80,7 +80,6 @@ pub(super) fn decide<'a>(
     }
     let scale = limits.scale(rows, state.scale_ceiling)?;
     let excess = cap_excess(rows, snapshot)?;
-    let over = excess > Decimal::ZERO;
     let tolerated = snapshot.account_value()?.get().times(policy.cap_tolerance.get())?;
     let far_over = excess > tolerated;
     let mut sizer = Sizer {
@@ -91,7 +90,8 @@ pub(super) fn decide<'a>(
         policy,
         state,
         scale,
-        binding: if state.round == 0 { over || scale < Decimal::ONE } else { far_over },
+        // An account above its cap whose target fits needs no more than its target.
+        binding: if state.round == 0 { scale < Decimal::ONE } else { far_over },
         may_release: state.phase == PhaseKind::Release || far_over,
     };
     let mut pass = Pass { force: false, trim: state.trim_ceiling, tries: PASSES.saturating_sub(1) };
