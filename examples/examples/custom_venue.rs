@@ -18,7 +18,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use evenkeel_conformance::Setup;
 use evenkeel_exchange::{
-    Clock, Error, ErrorKind, FundingRate, Observe, Operation, OrderRequest, Result, Trade,
+    Abilities, Clock, Error, ErrorKind, FundingRate, Observe, Operation, OrderRequest, ReadAbilities, Result,
+    Trade,
 };
 use evenkeel_types::{
     AccountId, Acknowledgement, Capabilities, ClientOrderId, Collateral, Decimal, FeeRates, Fill, Instrument,
@@ -316,9 +317,10 @@ impl Observe for Toy {
         })
     }
 
-    async fn leverage(&self, symbol: &Symbol) -> Result<LeverageSetting> {
-        self.known(symbol, Operation::Leverage)?;
-        Ok(self.setting(&self.book(), symbol))
+    async fn leverages(&self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>> {
+        let book = self.book();
+        let read = |symbol| self.known(symbol, Operation::Leverage).map(|_| self.setting(&book, symbol));
+        symbols.iter().map(read).collect()
     }
 
     async fn order(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<OrderState>> {
@@ -327,8 +329,8 @@ impl Observe for Toy {
         Ok(found.map(|(_, state)| state.clone()))
     }
 
-    async fn fills(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<Fill>> {
-        let wanted = |fill: &&Fill| fill.symbol == *symbol && fill.time >= since;
+    async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
+        let wanted = |fill: &&Fill| symbols.contains(&fill.symbol) && fill.time >= since;
         Ok(self.book().fills.iter().filter(wanted).cloned().collect())
     }
 
@@ -346,6 +348,11 @@ impl Observe for Toy {
     async fn fees(&self, symbol: &Symbol) -> Result<FeeRates> {
         self.known(symbol, Operation::Fees)?;
         Ok(FeeRates { maker: Rate::ZERO, taker: Rate::ZERO })
+    }
+
+    /// What the venue has beyond these calls goes here, each as a trait of its own.
+    fn read_abilities(&self) -> ReadAbilities<'_> {
+        ReadAbilities::none()
     }
 }
 
@@ -391,6 +398,10 @@ impl Trade for Toy {
     async fn adjust_margin(&self, symbol: &Symbol, _delta: Usd) -> Result<()> {
         self.known(symbol, Operation::AdjustMargin)?;
         Err(self.no(ErrorKind::NotSupported, Operation::AdjustMargin, "there is only cross margin"))
+    }
+
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none()
     }
 }
 

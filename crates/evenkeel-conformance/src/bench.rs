@@ -1,8 +1,11 @@
 //! The hands of the suite: reading until something is so, placing an order and seeing it to its end, cleaning up.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
-use evenkeel_exchange::{Clock, Effect, Error, Expected, OrderRequest, Trade, chain, prove_leverage};
+use evenkeel_exchange::{
+    Clock, Effect, Error, Expected, OrderRequest, Trade, chain, leverage_of, prove_leverage,
+};
 use evenkeel_types::{
     Capabilities, ClientOrderId, Decimal, Exact, Instrument, Leverage, MarginMode, MinNotionalRule,
     OrderIntent, OrderState, OrderStatus, PositionMode, PositionSide, Price, Qty, Round, Scope, Side,
@@ -13,10 +16,10 @@ use crate::report::{Stop, Tried, ensure, failed, skipped};
 use crate::setup::Setup;
 
 /// Between two readings of something that is awaited.
-const POLL: Duration = Duration::from_millis(100);
+pub(crate) const POLL: Duration = Duration::from_millis(100);
 
 /// How often something is read at most, whatever the patience: a clock that never moves must not hang the suite.
-const MAX_POLLS: u32 = 1000;
+pub(crate) const MAX_POLLS: u32 = 1000;
 
 /// How many orders cleaning up may take: a top-up and a close per leg, and as much again for partial fills.
 const MAX_CLEANING: u32 = 8;
@@ -164,7 +167,7 @@ impl Bench<'_> {
         if intent.reduce_only {
             return OrderRequest::reducing(intent).map_err(unfit);
         }
-        let setting = self.venue.leverage(&intent.symbol).await?;
+        let setting = leverage_of(self.venue, &intent.symbol).await?;
         let expected = Expected { symbol: intent.symbol.clone(), leverage: setting.long, mode: setting.mode };
         match prove_leverage(self.venue, self.clock, &[expected]).await.pop() {
             Some(Ok(proof)) => OrderRequest::adding(intent, &proof, self.clock.now()).map_err(unfit),
@@ -252,7 +255,7 @@ impl Bench<'_> {
         let until = self.clock.now().after(self.setup.patience);
         for _ in 0..MAX_POLLS {
             (filled, value, fee) = (Qty::ZERO, Usd::ZERO, Usd::ZERO);
-            let fills = self.venue.fills(&self.symbol, since).await?;
+            let fills = self.venue.fills(from_ref(&self.symbol), since).await?;
             for fill in fills.iter().filter(|fill| fill.order == Some(state.id)) {
                 let within = match wish.side {
                     Side::Buy => fill.price <= wish.limit,
@@ -294,7 +297,7 @@ impl Bench<'_> {
 
     /// Makes leverage and mode what a case needs, while flat. Skips where the venue cannot.
     pub(crate) async fn prepare(&self, mode: MarginMode, leverage: Leverage) -> Tried {
-        let setting = self.venue.leverage(&self.symbol).await?;
+        let setting = leverage_of(self.venue, &self.symbol).await?;
         if setting.mode != mode {
             let instruments = self.snapshot().await?.instruments;
             let allowed = instruments.get(&self.symbol).is_some_and(|i| i.margin_modes.allows(mode));
@@ -304,7 +307,7 @@ impl Bench<'_> {
             self.venue.set_margin_mode(&self.symbol, mode).await?;
         }
         self.venue.set_leverage(&self.symbol, leverage).await?;
-        let found = self.venue.leverage(&self.symbol).await?;
+        let found = leverage_of(self.venue, &self.symbol).await?;
         ensure(found.is(leverage) && found.mode == mode, || {
             format!("set to {leverage}x {mode}, reads {}x/{}x {}", found.long, found.short, found.mode)
         })

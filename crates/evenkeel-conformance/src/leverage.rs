@@ -1,6 +1,6 @@
 //! Cases about leverage and margin mode, flat and held.
 
-use evenkeel_exchange::{Effect, Error, ErrorKind, Result};
+use evenkeel_exchange::{Effect, Error, ErrorKind, Result, leverage_of};
 use evenkeel_types::{
     Decimal, Exact, Leverage, LeverageSetting, LowerIsolated, MarginAdjustment, MarginMode, MarginModeScope,
     Side, Snapshot, Usd,
@@ -30,7 +30,7 @@ impl Bench<'_> {
     }
 
     async fn setting(&self) -> Tried<LeverageSetting> {
-        Ok(self.venue.leverage(&self.symbol).await?)
+        Ok(leverage_of(self.venue, &self.symbol).await?)
     }
 
     async fn reads(&self, leverage: Leverage, mode: MarginMode) -> Tried {

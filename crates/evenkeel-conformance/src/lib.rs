@@ -11,6 +11,7 @@
     )
 )]
 
+mod abilities;
 mod bench;
 mod leverage;
 mod orders;

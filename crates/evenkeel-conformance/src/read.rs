@@ -1,5 +1,6 @@
 //! Cases that only read.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
 use evenkeel_exchange::{Clock, Effect, Observe};
@@ -16,6 +17,12 @@ pub(crate) struct Reader<'a> {
     pub(crate) setup: &'a Setup,
 }
 
+/// A tenth off is no spread and no move of a moment, but another contract or unit.
+pub(crate) fn within_a_tenth(price: Price, mark: Price) -> Tried<bool> {
+    let apart = Usd::new(price.get())?.minus(Usd::new(mark.get())?)?.abs();
+    Ok(apart <= Usd::new(mark.get())?.times(Decimal::new(1, 1))?)
+}
+
 fn apart(one: Timestamp, other: Timestamp) -> Duration {
     one.since(other).max(other.since(one))
 }
@@ -25,7 +32,7 @@ impl Reader<'_> {
         Scope::of(self.setup.symbols.iter().cloned())
     }
 
-    async fn snapshot(&self) -> Tried<Snapshot> {
+    pub(crate) async fn snapshot(&self) -> Tried<Snapshot> {
         Ok(self.venue.snapshot(&self.scope()).await?)
     }
 
@@ -94,10 +101,9 @@ impl Reader<'_> {
                 ensure(bid <= ask, || format!("{symbol}: bid {bid} above ask {ask}"))?;
             }
             for price in [quote.bid, quote.ask].into_iter().flatten() {
-                // A tenth off is no spread but another contract or unit.
-                let one = Usd::new(price.get())?.minus(Usd::new(quote.mark.get())?)?.abs();
-                let tenth = Usd::new(quote.mark.get())?.times(Decimal::new(1, 1))?;
-                ensure(one <= tenth, || format!("{symbol}: {price} in the book, mark {}", quote.mark))?;
+                ensure(within_a_tenth(price, quote.mark)?, || {
+                    format!("{symbol}: {price} in the book, mark {}", quote.mark)
+                })?;
             }
         }
         Ok(())
@@ -114,9 +120,13 @@ impl Reader<'_> {
 
     pub(crate) async fn leverage_reads(&self) -> Tried {
         let snapshot = self.snapshot().await?;
-        for symbol in &self.setup.symbols {
-            let read = self.venue.leverage(symbol).await?;
-            let shown = snapshot.setting(symbol)?;
+        let symbols = &self.setup.symbols;
+        let answers = self.venue.leverages(symbols).await;
+        ensure(answers.len() == symbols.len(), || {
+            format!("{} answers for {} symbols", answers.len(), symbols.len())
+        })?;
+        for (symbol, read) in symbols.iter().zip(answers) {
+            let (read, shown) = (read?, snapshot.setting(symbol)?);
             let same = (&read.symbol, read.long, read.short, read.mode)
                 == (&shown.symbol, shown.long, shown.short, shown.mode);
             ensure(same, || format!("{symbol}: read {read:?}, in the snapshot {shown:?}"))?;
@@ -155,22 +165,40 @@ impl Reader<'_> {
     pub(crate) async fn fills_are_bounded(&self) -> Tried {
         let now = self.venue.server_time().await?;
         let later = now.after(Duration::from_secs(60));
+        let mut alone = Vec::new();
         for symbol in &self.setup.symbols {
-            let fills = self.venue.fills(symbol, later).await?;
+            let fills = self.venue.fills(from_ref(symbol), later).await?;
             ensure(fills.is_empty(), || format!("{symbol}: {} fills of the future", fills.len()))?;
-            let fills = self.venue.fills(symbol, Timestamp(0)).await?;
+            let fills = self.venue.fills(from_ref(symbol), Timestamp(0)).await?;
             ensure(fills.is_sorted_by_key(|fill| fill.time), || format!("{symbol}: not oldest first"))?;
             ensure(fills.iter().all(|fill| fill.symbol == *symbol && fill.qty.is_positive()), || {
                 format!("{symbol}: fills of another symbol or without size")
             })?;
+            alone.extend(fills.into_iter().map(|fill| (fill.symbol, fill.trade_id)));
         }
-        Ok(())
+        // Read after the single ones: what was executed in between can only be more.
+        let together = self.venue.fills(&self.setup.symbols, Timestamp(0)).await?;
+        ensure(together.is_sorted_by_key(|fill| fill.time), || "all symbols: not oldest first".into())?;
+        for (symbol, id) in alone {
+            let found = together.iter().any(|fill| fill.symbol == symbol && fill.trade_id == id);
+            ensure(found, || format!("{symbol}: fill {id} is missing when all symbols are asked for"))?;
+        }
+        ensure(together.iter().all(|fill| self.setup.symbols.contains(&fill.symbol)), || {
+            "all symbols: fills of another one".into()
+        })
     }
 
     pub(crate) async fn unknown_symbol_is_an_error(&self) -> Tried {
         let Ok(symbol) = Symbol::new("NO-SUCH-SYMBOL-9") else { return skipped("no such symbol") };
+        let mut symbols = self.setup.symbols.clone();
+        symbols.push(symbol.clone());
+        let mut settings = self.venue.leverages(&symbols).await;
+        // One that is left out would shift the answers of those after it.
+        ensure(settings.len() == symbols.len(), || {
+            format!("{} settings for {} symbols", settings.len(), symbols.len())
+        })?;
         let errors = [
-            ("leverage", self.venue.leverage(&symbol).await.err()),
+            ("leverage", settings.pop().and_then(Result::err)),
             ("fees", self.venue.fees(&symbol).await.err()),
             ("snapshot", self.venue.snapshot(&Scope::of([symbol.clone()])).await.err()),
         ];

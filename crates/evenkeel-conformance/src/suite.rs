@@ -34,6 +34,9 @@ pub async fn observe(venue: &dyn Observe, clock: &dyn Clock, setup: &Setup) -> R
         "an unknown symbol is an error without effect",
         read.unknown_symbol_is_an_error().await,
     );
+    note(&mut report, 70, "prices alone are those of the snapshot", read.quotes_agree().await);
+    let payments = read.funding_payments_are_bounded().await;
+    note(&mut report, 71, "funding payments are bounded and in order", payments);
     report
 }
 
@@ -130,6 +133,7 @@ impl Run<'_, '_> {
                 Box::pin(self.held(steps, mode, side)).await;
             }
         }
+        Box::pin(self.abilities()).await;
     }
 
     async fn flat(&mut self, steps: Steps) {
@@ -151,6 +155,14 @@ impl Run<'_, '_> {
         case!(self, 40, "outcomes of a batch are in its order", |b| b.batch_in_order());
         case!(self, 41, "open orders block leverage as declared", |b| b.leverage_with_orders(steps));
         case!(self, 42, "open orders block the mode as declared", |b| b.mode_with_orders());
+    }
+
+    /// After the others: they open positions, and what is wrong with opening belongs there.
+    async fn abilities(&mut self) {
+        case!(self, 72, "cancelling everything leaves no orders", |b| b.cancel_all_ordinary());
+        case!(self, 73, "a stop order waits, is shown, and is cancelled twice", |b| b.stop_orders_wait());
+        case!(self, 74, "cancelling everything keeps stop orders where asked", |b| b
+            .cancel_all_keeps_stops());
     }
 
     async fn held(&mut self, steps: Steps, mode: MarginMode, side: Side) {

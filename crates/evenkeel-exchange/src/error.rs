@@ -96,32 +96,65 @@ impl ErrorKind {
 #[allow(missing_docs)]
 pub enum Operation {
     AdjustMargin,
+    Balances,
     Cancel,
+    CancelAll,
+    CancelStop,
+    DeadManSwitch,
+    Diagnose,
     Fees,
+    Fence,
     Fills,
     Funding,
+    FundingHistory,
+    FundingPayments,
     Instruments,
     Leverage,
     Order,
     Place,
+    PlaceStop,
+    Quotes,
     ServerTime,
     SetLeverage,
     SetMarginMode,
     Snapshot,
+    Stop,
+    TopUp,
+    Transfer,
 }
 
 impl Operation {
     /// Whether it changes something at the venue.
     #[must_use]
     pub fn is_write(self) -> bool {
-        matches!(
-            self,
+        match self {
             Operation::AdjustMargin
-                | Operation::Cancel
-                | Operation::Place
-                | Operation::SetLeverage
-                | Operation::SetMarginMode
-        )
+            | Operation::Cancel
+            | Operation::CancelAll
+            | Operation::CancelStop
+            | Operation::DeadManSwitch
+            | Operation::Fence
+            | Operation::Place
+            | Operation::PlaceStop
+            | Operation::SetLeverage
+            | Operation::SetMarginMode
+            | Operation::TopUp
+            | Operation::Transfer => true,
+            Operation::Balances
+            | Operation::Diagnose
+            | Operation::Fees
+            | Operation::Fills
+            | Operation::Funding
+            | Operation::FundingHistory
+            | Operation::FundingPayments
+            | Operation::Instruments
+            | Operation::Leverage
+            | Operation::Order
+            | Operation::Quotes
+            | Operation::ServerTime
+            | Operation::Snapshot
+            | Operation::Stop => false,
+        }
     }
 
     /// The operation in words.
@@ -129,18 +162,31 @@ impl Operation {
     pub fn as_str(self) -> &'static str {
         match self {
             Operation::AdjustMargin => "adjusting margin",
+            Operation::Balances => "reading balances",
             Operation::Cancel => "cancelling an order",
+            Operation::CancelAll => "cancelling all orders",
+            Operation::CancelStop => "cancelling a stop order",
+            Operation::DeadManSwitch => "setting the dead-man switch",
+            Operation::Diagnose => "looking at the account",
             Operation::Fees => "reading fees",
+            Operation::Fence => "fencing off an order",
             Operation::Fills => "reading fills",
             Operation::Funding => "reading funding",
+            Operation::FundingHistory => "reading past funding",
+            Operation::FundingPayments => "reading funding payments",
             Operation::Instruments => "reading instruments",
             Operation::Leverage => "reading leverage",
             Operation::Order => "reading an order",
             Operation::Place => "placing an order",
+            Operation::PlaceStop => "placing a stop order",
+            Operation::Quotes => "reading prices",
             Operation::ServerTime => "reading the time",
             Operation::SetLeverage => "setting leverage",
             Operation::SetMarginMode => "setting the margin mode",
             Operation::Snapshot => "reading the account",
+            Operation::Stop => "reading a stop order",
+            Operation::TopUp => "adding margin",
+            Operation::Transfer => "moving money between wallets",
         }
     }
 }

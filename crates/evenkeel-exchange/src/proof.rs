@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use evenkeel_types::{Leverage, LeverageSetting, MarginMode, Symbol, Timestamp, VenueId};
-use futures_util::future::join_all;
 
 use crate::clock::Clock;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Operation};
 use crate::venue::Observe;
 
 /// How long a proof may be used. Long enough for one batch of orders to be sent, short enough that nobody else's
@@ -98,8 +97,8 @@ pub enum ProofError {
     },
 }
 
-/// Reads the settings of all `expected` symbols at once (one round trip where the venue answers in parallel) and
-/// mints a proof for each that reads as expected. Answers come in the order asked.
+/// Reads the settings of all `expected` symbols at once (one round trip where the venue answers them together or in
+/// parallel) and mints a proof for each that reads as expected. Answers come in the order asked.
 ///
 /// Call it after the last write on these symbols has been answered: the reading must be younger than the write.
 pub async fn prove_leverage(
@@ -107,23 +106,43 @@ pub async fn prove_leverage(
     clock: &dyn Clock,
     expected: &[Expected],
 ) -> Vec<Result<LeverageProof, ProofError>> {
+    if expected.is_empty() {
+        return Vec::new();
+    }
     // The time before the call: a proof must not look younger than what it read.
     let read_at = clock.now();
-    join_all(expected.iter().map(|wanted| async move {
-        let found = venue
-            .leverage(&wanted.symbol)
-            .await
-            .map_err(|source| ProofError::Unreadable { symbol: wanted.symbol.clone(), source })?;
-        if found.symbol != wanted.symbol || !found.is(wanted.leverage) || found.mode != wanted.mode {
-            return Err(ProofError::Different { expected: wanted.clone(), found });
-        }
-        Ok(LeverageProof {
-            venue: venue.venue().clone(),
-            symbol: wanted.symbol.clone(),
-            leverage: wanted.leverage,
-            mode: wanted.mode,
-            read_at,
+    let symbols: Vec<Symbol> = expected.iter().map(|wanted| wanted.symbol.clone()).collect();
+    let mut answers = venue.leverages(&symbols).await.into_iter();
+    expected
+        .iter()
+        .map(|wanted| {
+            let symbol = || wanted.symbol.clone();
+            let found = answers.next().unwrap_or_else(|| Err(unanswered(venue)));
+            let found = found.map_err(|source| ProofError::Unreadable { symbol: symbol(), source })?;
+            if found.symbol != wanted.symbol || !found.is(wanted.leverage) || found.mode != wanted.mode {
+                return Err(ProofError::Different { expected: wanted.clone(), found });
+            }
+            Ok(LeverageProof {
+                venue: venue.venue().clone(),
+                symbol: symbol(),
+                leverage: wanted.leverage,
+                mode: wanted.mode,
+                read_at,
+            })
         })
-    }))
-    .await
+        .collect()
+}
+
+fn unanswered(venue: &dyn Observe) -> Error {
+    let message = "fewer settings were answered than were asked for";
+    Error::not_applied(ErrorKind::Decode, venue.venue().clone(), Operation::Leverage, message)
+}
+
+/// The setting of one symbol; see [`Observe::leverages`].
+///
+/// # Errors
+/// Those of the venue.
+pub async fn leverage_of(venue: &dyn Observe, symbol: &Symbol) -> crate::error::Result<LeverageSetting> {
+    let mut answers = venue.leverages(std::slice::from_ref(symbol)).await.into_iter();
+    answers.next().unwrap_or_else(|| Err(unanswered(venue)))
 }

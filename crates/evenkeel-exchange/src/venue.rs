@@ -9,6 +9,7 @@ use evenkeel_types::{
     OrderState, Rate, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
 };
 
+use crate::abilities::{Abilities, ReadAbilities};
 use crate::error::Result;
 use crate::request::OrderRequest;
 
@@ -45,21 +46,26 @@ pub trait Observe: Debug + Send + Sync {
     /// and everything in `scope`. It passes [`Snapshot::validate`] with the same scope.
     async fn snapshot(&self, scope: &Scope) -> Result<Snapshot>;
 
-    /// The leverage and margin mode stored for a symbol, flat or held, read now.
-    async fn leverage(&self, symbol: &Symbol) -> Result<LeverageSetting>;
+    /// The leverage and margin mode stored for each symbol, flat or held, read now: one outcome each, in the order
+    /// given, in as few requests as the venue needs.
+    async fn leverages(&self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>>;
 
     /// One of our orders by its id. `None` means that the venue does not know it (yet, or any more); it is no
     /// proof that the order was never placed.
     async fn order(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<OrderState>>;
 
-    /// Executions of a symbol since a moment, oldest first.
-    async fn fills(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<Fill>>;
+    /// All executions of these symbols since a moment, oldest first. All or an error: a list with a hole in it would
+    /// read as orders that were not executed.
+    async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>>;
 
     /// Rate, interval and next settlement of a symbol's funding.
     async fn funding(&self, symbol: &Symbol) -> Result<FundingRate>;
 
     /// This account's maker and taker rates for a symbol.
     async fn fees(&self, symbol: &Symbol) -> Result<FeeRates>;
+
+    /// What else this venue can report.
+    fn read_abilities(&self) -> ReadAbilities<'_>;
 }
 
 /// Changing an account. Errors say whether the venue may have acted; no implementation ever retries a write.
@@ -83,4 +89,7 @@ pub trait Trade: Observe {
 
     /// Moves margin between the pool and the bucket of an isolated position: above zero into the bucket.
     async fn adjust_margin(&self, symbol: &Symbol, delta: Usd) -> Result<()>;
+
+    /// What else this venue can do.
+    fn abilities(&self) -> Abilities<'_>;
 }

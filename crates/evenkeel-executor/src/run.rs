@@ -83,11 +83,7 @@ impl Shell<'_> {
                 let answers = join_all(orders.iter().map(|(symbol, id)| venue.order(symbol, id))).await;
                 Answer::Queried(answers)
             }
-            Command::Fills { symbols, since } => {
-                let answers = join_all(symbols.iter().map(|symbol| venue.fills(symbol, since))).await;
-                let fills: Result<Vec<Vec<_>>, _> = answers.into_iter().collect();
-                Answer::Filled(fills.map(|fills| fills.into_iter().flatten().collect()))
-            }
+            Command::Fills { symbols, since } => Answer::Filled(venue.fills(&symbols, since).await),
             Command::Write(settings) => {
                 let answers = join_all(settings.iter().map(|setting| async move {
                     match setting {

@@ -60,7 +60,7 @@ pub enum Fault {
         /// For this long.
         lag: Lag,
     },
-    /// A snapshot or leverage reading shows the account as it was before its last changes.
+    /// A reading of snapshot, leverage or prices shows what was before the last changes.
     StaleRead {
         /// Before this many changes; as many as are remembered (16) at most.
         changes: usize,
@@ -104,7 +104,7 @@ impl FaultRule {
         Self { fault, operation: None, symbol: None, permille: 1000, from: 1, left: None, seen: 0 }
     }
 
-    /// Only at this operation. Each order of a batch is a call of its own.
+    /// Only at this operation. Each order of a batch is a call of its own; a reading of several symbols is one call.
     #[must_use]
     pub fn on(mut self, operation: Operation) -> Self {
         self.operation = Some(operation);
@@ -145,9 +145,9 @@ impl FaultRule {
         self.from(n).times(1)
     }
 
-    fn strikes(&mut self, operation: Operation, symbol: Option<&Symbol>, rng: &mut Rng) -> bool {
+    fn strikes(&mut self, operation: Operation, symbols: &[Symbol], rng: &mut Rng) -> bool {
         let meant = self.operation.is_none_or(|wanted| wanted == operation)
-            && self.symbol.as_ref().is_none_or(|wanted| Some(wanted) == symbol);
+            && self.symbol.as_ref().is_none_or(|wanted| symbols.contains(wanted));
         if !meant {
             return false;
         }
@@ -195,7 +195,7 @@ pub(crate) struct Tweak {
 pub(crate) fn judge(
     rules: &mut [FaultRule],
     operation: Operation,
-    symbol: Option<&Symbol>,
+    symbols: &[Symbol],
     rng: &mut Rng,
 ) -> Verdict {
     let mut verdict = Verdict {
@@ -206,7 +206,7 @@ pub(crate) fn judge(
         events: Vec::new(),
     };
     for rule in rules {
-        if !rule.strikes(operation, symbol, rng) {
+        if !rule.strikes(operation, symbols, rng) {
             continue;
         }
         let fate = match &rule.fault {
@@ -250,7 +250,7 @@ mod tests {
 
     fn strikes(rule: FaultRule, calls: usize) -> Vec<usize> {
         let (mut rule, mut rng) = (rule, Rng::new(7));
-        (1..=calls).filter(|_| rule.strikes(Operation::Place, None, &mut rng)).collect()
+        (1..=calls).filter(|_| rule.strikes(Operation::Place, &[], &mut rng)).collect()
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
             FaultRule::new(Fault::Ignore),
             FaultRule::new(Fault::PartialFill { permille: 5000 }),
         ];
-        let verdict = judge(&mut rules, Operation::Place, None, &mut Rng::new(0));
+        let verdict = judge(&mut rules, Operation::Place, &[], &mut Rng::new(0));
         assert_eq!(verdict.fate, Fate::LoseAnswer);
         assert_eq!(verdict.tweak, Tweak { permille: Some(1000), late: Some(Lag::Reads(2)) });
     }

@@ -149,6 +149,7 @@ pub(crate) fn raw_fork(snapshot: &Snapshot, profile: Profile, seed: u64) -> Resu
         first_order: first_free(snapshot),
         records,
         fills: Vec::new(),
+        payments: Vec::new(),
         withheld: Vec::new(),
         log: Log::new(),
         foreign: false,

@@ -26,6 +26,7 @@ mod resting;
 mod rng;
 mod settle;
 mod state;
+mod stops;
 mod time;
 mod truth;
 mod venue;

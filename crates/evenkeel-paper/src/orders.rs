@@ -1,6 +1,8 @@
 //! Orders: what is accepted, what it trades at, and what becomes of the rest.
 
-use evenkeel_exchange::{ErrorKind, Operation, Result};
+use std::slice::from_ref;
+
+use evenkeel_exchange::{ErrorKind, Operation, Protective, Result};
 use evenkeel_types::{
     Acknowledgement, ClientOrderId, Dedupe, Instrument, MinNotionalRule, OrderIntent, OrderKind, OrderState,
     OrderStatus, PositionMode, PositionSide, Price, Qty, Side, Symbol, TimeInForce, TradingStatus, Usd,
@@ -11,7 +13,7 @@ use crate::refusal::{Outcome, Refusal, refused};
 use crate::state::{Leg, Resting};
 use crate::time::Due;
 use crate::truth::{Cause, OrderRecord, Origin};
-use crate::world::{World, Write};
+use crate::world::{World, Write, Written};
 
 /// How the venue's own order identities begin.
 pub(crate) const ORDER_ID: &str = "paper-";
@@ -47,11 +49,10 @@ impl World {
     }
 
     fn place_one(&mut self, intent: &OrderIntent) -> Result<OrderState> {
-        let answer = self.write(Write::Order(intent.clone(), Tweak::default()))?;
-        answer.ok_or_else(|| {
-            let nothing = Refusal::new(ErrorKind::Decode, "an order without an answer");
-            nothing.into_error(self.venue.clone(), Operation::Place)
-        })
+        match self.write(Write::Order(intent.clone(), Tweak::default()))? {
+            Written::Order(state) => Ok(state),
+            other => Err(self.unfit(Operation::Place, &other)),
+        }
     }
 
     /// Places a conditional order and answers the venue's identity of it.
@@ -60,7 +61,7 @@ impl World {
     /// As for other orders, and [`ErrorKind::Invalid`] for a kind that has no trigger. Of the faults only refusals
     /// strike.
     pub fn place_conditional(&mut self, order: &Conditional) -> Result<String> {
-        let verdict = self.arrive(Operation::Place, Some(&order.symbol));
+        let verdict = self.arrive(Operation::Place, from_ref(&order.symbol));
         let placed = match verdict.fate {
             Fate::Refuse(kind, _) => refused(kind, "refused (injected)"),
             _ => self.receive_conditional(order),
@@ -84,17 +85,35 @@ impl World {
         self.write(Write::CancelByVenueId(symbol.clone(), venue_order_id.into())).map(drop)
     }
 
-    pub(crate) fn cancel_where(&mut self, symbol: &Symbol, meant: impl Fn(&OrderRecord) -> bool) {
+    /// Cancels all open orders of a symbol, or of the whole account. See
+    /// [`CancelAll::cancel_all`](evenkeel_exchange::CancelAll::cancel_all).
+    ///
+    /// # Errors
+    /// Only injected ones.
+    pub fn cancel_all(&mut self, symbol: Option<&Symbol>, protective: Protective) -> Result<u32> {
+        match self.write(Write::CancelAll(symbol.cloned(), protective))? {
+            Written::Cancelled(count) => Ok(count),
+            other => Err(self.unfit(Operation::CancelAll, &other)),
+        }
+    }
+
+    /// Cancels what is open and meant, and answers how many orders that were.
+    pub(crate) fn cancel_where(
+        &mut self,
+        symbol: Option<&Symbol>,
+        meant: impl Fn(&OrderRecord) -> bool,
+    ) -> u32 {
         let open: Vec<usize> = (0..self.records.len())
             .filter(|index| {
-                self.records
-                    .get(*index)
-                    .is_some_and(|r| r.symbol == *symbol && !r.status.is_terminal() && meant(r))
+                self.records.get(*index).is_some_and(|r| {
+                    symbol.is_none_or(|symbol| r.symbol == *symbol) && !r.status.is_terminal() && meant(r)
+                })
             })
             .collect();
-        for index in open {
-            self.end(index, OrderStatus::Cancelled, "cancelled");
+        for index in &open {
+            self.end(*index, OrderStatus::Cancelled, "cancelled");
         }
+        u32::try_from(open.len()).unwrap_or(u32::MAX)
     }
 
     /// Takes an order off the book, if it is there, and closes its record.
@@ -213,14 +232,19 @@ impl World {
         if clash { refused(ErrorKind::Rejected, "this order id is used already") } else { Ok(()) }
     }
 
+    pub(crate) fn check_leg(&self, leg: PositionSide) -> Outcome<()> {
+        let hedge = leg != PositionSide::Net;
+        if hedge != (self.position_mode == PositionMode::Hedge) {
+            return refused(ErrorKind::Rejected, "the order's leg does not fit the position mode");
+        }
+        Ok(())
+    }
+
     /// What can be told from the order itself and the position, before any price.
     fn check_form(&self, intent: &OrderIntent) -> Outcome<()> {
         let instrument = self.state.instrument(&intent.symbol)?;
         self.state.market(&intent.symbol)?;
-        let hedge = intent.position_side != PositionSide::Net;
-        if hedge != (self.position_mode == PositionMode::Hedge) {
-            return refused(ErrorKind::Rejected, "the order's leg does not fit the position mode");
-        }
+        self.check_leg(intent.position_side)?;
         if !intent.qty.is_positive() {
             return refused(ErrorKind::Invalid, "an order needs a size above zero");
         }
@@ -252,7 +276,7 @@ impl World {
         Ok(())
     }
 
-    fn receive_conditional(&mut self, order: &Conditional) -> Outcome<String> {
+    pub(crate) fn receive_conditional(&mut self, order: &Conditional) -> Outcome<String> {
         let instrument = self.state.instrument(&order.symbol)?;
         self.state.market(&order.symbol)?;
         if order.kind == OrderKind::Limit {

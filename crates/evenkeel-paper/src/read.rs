@@ -1,11 +1,12 @@
 //! What can be read.
 
 use std::collections::BTreeSet;
+use std::slice::from_ref;
 
-use evenkeel_exchange::{Error, ErrorKind, FundingRate, Operation, Result};
+use evenkeel_exchange::{Error, ErrorKind, FundingPayment, FundingRate, Operation, Result};
 use evenkeel_types::{
     ClientOrderId, FeeRates, Fill, Instruments, IsolatedMargin, LeverageSetting, MarginMode, MarginPool,
-    OpenOrder, OrderState, PoolId, Position, Scope, Snapshot, Symbol, Timestamp, Usd,
+    OpenOrder, OrderState, PoolId, Position, Quote, Scope, Snapshot, Symbol, Timestamp, Usd,
 };
 
 use crate::faults::{Fate, StaleTime, Verdict};
@@ -20,7 +21,7 @@ impl World {
     /// # Errors
     /// Only injected ones.
     pub fn server_time(&mut self) -> Result<Timestamp> {
-        self.read(Operation::ServerTime, None, |world, _, _| Ok(world.now))
+        self.read(Operation::ServerTime, &[], |world, _, _| Ok(world.now))
     }
 
     /// See [`Observe::instruments`](evenkeel_exchange::Observe::instruments).
@@ -28,7 +29,7 @@ impl World {
     /// # Errors
     /// Only injected ones.
     pub fn instruments(&mut self) -> Result<Instruments> {
-        self.read(Operation::Instruments, None, |_, state, _| Ok((*state.instruments).clone()))
+        self.read(Operation::Instruments, &[], |_, state, _| Ok((*state.instruments).clone()))
     }
 
     /// See [`Observe::snapshot`](evenkeel_exchange::Observe::snapshot).
@@ -37,7 +38,7 @@ impl World {
     /// [`ErrorKind::NotFound`] for a symbol in scope that does not exist, and injected ones.
     pub fn snapshot(&mut self, scope: &Scope) -> Result<Snapshot> {
         let withheld = self.withheld_now();
-        self.read(Operation::Snapshot, None, |world, state, as_of| world.show(state, scope, as_of, &withheld))
+        self.read(Operation::Snapshot, &[], |world, state, as_of| world.show(state, scope, as_of, &withheld))
     }
 
     /// The account as it is, without faults and without passing for a reading.
@@ -49,12 +50,18 @@ impl World {
             .map_err(|refusal| refusal.into_error(self.venue.clone(), Operation::Snapshot))
     }
 
-    /// See [`Observe::leverage`](evenkeel_exchange::Observe::leverage).
+    /// See [`Observe::leverages`](evenkeel_exchange::Observe::leverages). One call, whatever the number of symbols: a
+    /// fault strikes all of them or none.
+    pub fn leverages(&mut self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>> {
+        self.read_each(Operation::Leverage, symbols, setting)
+    }
+
+    /// [`World::leverages`] of one symbol.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], and injected ones.
     pub fn leverage(&mut self, symbol: &Symbol) -> Result<LeverageSetting> {
-        self.read(Operation::Leverage, Some(symbol), |_, state, read_at| setting(state, symbol, read_at))
+        self.read(Operation::Leverage, from_ref(symbol), |_, state, read_at| setting(state, symbol, read_at))
     }
 
     /// See [`Observe::order`](evenkeel_exchange::Observe::order).
@@ -62,24 +69,26 @@ impl World {
     /// # Errors
     /// Only injected ones.
     pub fn order(&mut self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<OrderState>> {
-        let Verdict { fate, hidden, .. } = self.arrive(Operation::Order, Some(symbol));
-        self.answers(Operation::Order, &fate)?;
-        let found = self.by_id.get(id).and_then(|index| self.records.get(*index));
-        let found = found
-            .filter(|record| !hidden && record.symbol == *symbol)
-            .filter(|record| record.visible_from.is_some_and(|from| from <= self.now))
-            .and_then(OrderRecord::state);
+        let found = self.find(Operation::Order, symbol, id)?.as_ref().and_then(OrderRecord::state);
         self.note(format_args!("asked for {id}: {:?}", found.as_ref().map(|order| order.status)));
         Ok(found)
     }
 
-    /// See [`Observe::fills`](evenkeel_exchange::Observe::fills).
+    /// [`World::fills_of`] one symbol.
     ///
     /// # Errors
     /// Only injected ones.
     pub fn fills(&mut self, symbol: &Symbol, since: Timestamp) -> Result<Vec<Fill>> {
-        self.read(Operation::Fills, Some(symbol), |world, _, _| {
-            let wanted = |fill: &&Fill| fill.symbol == *symbol && fill.time >= since;
+        self.fills_of(from_ref(symbol), since)
+    }
+
+    /// See [`Observe::fills`](evenkeel_exchange::Observe::fills). One call, whatever the number of symbols.
+    ///
+    /// # Errors
+    /// Only injected ones.
+    pub fn fills_of(&mut self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
+        self.read(Operation::Fills, symbols, |world, _, _| {
+            let wanted = |fill: &&Fill| symbols.contains(&fill.symbol) && fill.time >= since;
             Ok(world.fills.iter().filter(wanted).cloned().collect())
         })
     }
@@ -89,7 +98,7 @@ impl World {
     /// # Errors
     /// [`ErrorKind::NotFound`], and injected ones.
     pub fn funding(&mut self, symbol: &Symbol) -> Result<FundingRate> {
-        self.read(Operation::Funding, Some(symbol), |world, _, _| {
+        self.read(Operation::Funding, from_ref(symbol), |world, _, _| {
             let market = world.state.market(symbol)?;
             Ok(FundingRate {
                 symbol: symbol.clone(),
@@ -105,16 +114,32 @@ impl World {
     /// # Errors
     /// [`ErrorKind::NotFound`], and injected ones.
     pub fn fees(&mut self, symbol: &Symbol) -> Result<FeeRates> {
-        self.read(Operation::Fees, Some(symbol), |_, state, _| Ok(state.market(symbol)?.fees))
+        self.read(Operation::Fees, from_ref(symbol), |_, state, _| Ok(state.market(symbol)?.fees))
+    }
+
+    /// See [`Quotes::quotes`](evenkeel_exchange::Quotes::quotes). One call, whatever the number of symbols.
+    pub fn quotes(&mut self, symbols: &[Symbol]) -> Vec<Result<Quote>> {
+        self.read_each(Operation::Quotes, symbols, |state, symbol, _| Ok(state.market(symbol)?.quote))
+    }
+
+    /// See [`FundingPayments::funding_payments`](evenkeel_exchange::FundingPayments::funding_payments). One payment
+    /// per position, so in hedge mode one per leg.
+    ///
+    /// # Errors
+    /// Only injected ones.
+    pub fn funding_payments(&mut self, since: Timestamp) -> Result<Vec<FundingPayment>> {
+        self.read(Operation::FundingPayments, &[], |world, _, _| {
+            Ok(world.payments.iter().filter(|payment| payment.time >= since).cloned().collect())
+        })
     }
 
     fn read<T>(
         &mut self,
         operation: Operation,
-        symbol: Option<&Symbol>,
+        symbols: &[Symbol],
         answer: impl FnOnce(&Self, &State, Timestamp) -> Outcome<T>,
     ) -> Result<T> {
-        let Verdict { fate, stale, .. } = self.arrive(operation, symbol);
+        let Verdict { fate, stale, .. } = self.arrive(operation, symbols);
         self.answers(operation, &fate)?;
         let (state, time) = match stale.filter(|(changes, _)| *changes > 0 && !self.past.is_empty()) {
             None => (&self.state, self.now),
@@ -132,8 +157,31 @@ impl World {
         answer
     }
 
+    /// One call that answers each symbol by itself.
+    fn read_each<T>(
+        &mut self,
+        operation: Operation,
+        symbols: &[Symbol],
+        answer: impl Fn(&State, &Symbol, Timestamp) -> Outcome<T>,
+    ) -> Vec<Result<T>> {
+        if symbols.is_empty() {
+            return Vec::new();
+        }
+        let all = self.read(operation, symbols, |_, state, read_at| {
+            Ok(symbols.iter().map(|symbol| answer(state, symbol, read_at)).collect::<Vec<_>>())
+        });
+        let venue = &self.venue;
+        match all {
+            Ok(answers) => answers
+                .into_iter()
+                .map(|answer| answer.map_err(|refusal| refusal.into_error(venue.clone(), operation)))
+                .collect(),
+            Err(error) => symbols.iter().map(|_| Err(again(&error))).collect(),
+        }
+    }
+
     /// Whether a reading gets its answer. A read that is lost either way is the same to everybody.
-    fn answers(&self, operation: Operation, fate: &Fate) -> Result<()> {
+    pub(crate) fn answers(&self, operation: Operation, fate: &Fate) -> Result<()> {
         let venue = self.venue.clone();
         match fate {
             Fate::Normal | Fate::Ignore => Ok(()),
@@ -181,6 +229,15 @@ impl World {
             snapshot.fees.insert(symbol.clone(), market.fees);
         }
         Ok(snapshot)
+    }
+}
+
+/// The same error once more: one call failed for all symbols that it asked about.
+fn again(error: &Error) -> Error {
+    let copy = Error::not_applied(error.kind(), error.venue().clone(), error.operation(), error.message());
+    match error.retry_after() {
+        Some(wait) => copy.with_retry_after(wait),
+        None => copy,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Orders that wait, and what prices do to them.
 
-use evenkeel_types::{OrderKind, OrderStatus, Side, TimeInForce};
+use evenkeel_types::{OrderKind, OrderStatus, Price, Side, Symbol, TimeInForce};
 
 use crate::faults::Tweak;
 use crate::matching::Attempt;
@@ -16,7 +16,9 @@ impl World {
             let Some(order) = self.state.book.get(&index).cloned() else { continue };
             if order.kind == OrderKind::Limit {
                 self.cross(index, &order);
-            } else if self.is_reached(&order) {
+            } else if let Some(trigger) = order.trigger
+                && self.is_reached(&order.symbol, order.kind, order.side, trigger)
+            {
                 self.activate(index, &order);
             }
         }
@@ -52,12 +54,10 @@ impl World {
         }
     }
 
-    fn is_reached(&self, order: &Resting) -> bool {
-        let (Some(trigger), Ok(market)) = (order.trigger, self.state.market(&order.symbol)) else {
-            return false;
-        };
+    pub(crate) fn is_reached(&self, symbol: &Symbol, kind: OrderKind, side: Side, trigger: Price) -> bool {
+        let Ok(market) = self.state.market(symbol) else { return false };
         let mark = market.quote.mark;
-        match (order.kind, order.side) {
+        match (kind, side) {
             (OrderKind::StopLoss | OrderKind::TrailingStop, Side::Sell)
             | (OrderKind::TakeProfit, Side::Buy) => mark <= trigger,
             (OrderKind::StopLoss | OrderKind::TrailingStop, Side::Buy)
@@ -79,6 +79,10 @@ impl World {
             asked
         };
         let tif = if order.limit.is_some() { TimeInForce::Gtc } else { TimeInForce::Ioc };
+        // What then rests is an ordinary order: it waits for its limit, and for no trigger any more.
+        if let (Some(record), true) = (self.records.get_mut(index), order.limit.is_some()) {
+            record.kind = OrderKind::Limit;
+        }
         let attempt = Attempt {
             record: index,
             leg,

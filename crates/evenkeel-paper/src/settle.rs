@@ -99,7 +99,7 @@ impl World {
             None => legs.iter().map(|leg| leg.0.clone()).collect(),
         };
         for symbol in &symbols {
-            self.cancel_where(symbol, |_| true);
+            self.cancel_where(Some(symbol), |_| true);
         }
         let mut next = self.state.clone();
         let done = self.close_legs(&mut next, legs, pool);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evenkeel_exchange::{ErrorKind, Operation, Result};
+use evenkeel_exchange::{ErrorKind, FundingPayment, Operation, Result};
 use evenkeel_types::{
     Decimal, Exact, Leverage, MarginMode, PoolId, PositionMode, PositionSide, Price, Qty, Quote, Rate, Round,
     Side, Symbol, Timestamp, Usd,
@@ -276,21 +276,36 @@ impl World {
         }
         let mut next = self.state.clone();
         let paid = pay_funding(&mut next, symbol, mark, rate).and_then(|paid| check(&next).map(|()| paid));
-        if let Ok(paid) = paid {
+        if let Ok((paid, payments)) = paid {
             self.note(format_args!("funding {symbol} {paid}"));
+            self.payments.extend(payments.into_iter().map(|(qty, amount)| FundingPayment {
+                time: self.now,
+                symbol: symbol.clone(),
+                amount,
+                qty: Some(qty),
+                rate: Some(rate),
+            }));
             self.commit(next, Cause::Funding);
             self.liquidate();
         }
     }
 }
 
-fn pay_funding(next: &mut State, symbol: &Symbol, mark: Price, rate: Rate) -> Outcome<Usd> {
+/// Answers what was paid in all, and what each position received for its size.
+fn pay_funding(
+    next: &mut State,
+    symbol: &Symbol,
+    mark: Price,
+    rate: Rate,
+) -> Outcome<(Usd, Vec<(Qty, Usd)>)> {
     let mut sum = Usd::ZERO;
+    let mut payments = Vec::new();
     let pool = next.pool_of(symbol)?;
     let mut from_pool = Usd::ZERO;
     for (_, held) in next.held.iter_mut().filter(|(leg, _)| leg.0 == *symbol) {
         let payment = rate.of(mark.value(held.qty)?)?;
         sum = sum.plus(payment)?;
+        payments.push((held.qty, payment.negated()));
         match &mut held.bucket {
             Some(cash) => *cash = cash.minus(payment)?,
             None => from_pool = from_pool.plus(payment)?,
@@ -298,7 +313,7 @@ fn pay_funding(next: &mut State, symbol: &Symbol, mark: Price, rate: Rate) -> Ou
     }
     next.credit(&pool, from_pool.negated())?;
     next.totals.funding = next.totals.funding.plus(sum)?;
-    Ok(sum)
+    Ok((sum, payments))
 }
 
 /// Whether the account can still be added up.

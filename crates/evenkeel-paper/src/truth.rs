@@ -49,7 +49,7 @@ pub struct OrderRecord {
     pub tif: TimeInForce,
     /// Whether it can only reduce.
     pub reduce_only: bool,
-    /// What kind.
+    /// What kind; a stop order that rests at its limit after its trigger is a limit order.
     pub kind: OrderKind,
     /// When it reached the exchange.
     pub received_at: Timestamp,
@@ -68,6 +68,11 @@ pub struct OrderRecord {
 }
 
 impl OrderRecord {
+    /// As [`OpenOrder::is_protective`](evenkeel_types::OpenOrder::is_protective).
+    pub(crate) fn is_protective(&self) -> bool {
+        self.reduce_only && self.kind != OrderKind::Limit
+    }
+
     /// As the traits show it; `None` for orders without an id or a size.
     #[must_use]
     pub fn state(&self) -> Option<OrderState> {

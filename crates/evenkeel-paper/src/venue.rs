@@ -4,10 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evenkeel_exchange::{Clock, FundingRate, Observe, OrderRequest, Result, Trade};
+use evenkeel_exchange::{
+    Abilities, CancelAll, Clock, FundingPayment, FundingPayments, FundingRate, Observe, OrderRequest,
+    Protective, Quotes, ReadAbilities, Result, StopIntent, StopOrders, StopState, Trade,
+};
 use evenkeel_types::{
     Capabilities, ClientOrderId, FeeRates, Fill, Instruments, Leverage, LeverageSetting, MarginMode,
-    OrderIntent, OrderState, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
+    OrderIntent, OrderState, Quote, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
 };
 
 use crate::error::WorldError;
@@ -15,7 +18,8 @@ use crate::profile::Profile;
 use crate::truth::Truth;
 use crate::world::World;
 
-/// A [`World`] as a venue: implements [`Observe`] and [`Trade`]. Clones are the same account.
+/// A [`World`] as a venue: implements [`Observe`] and [`Trade`], and has prices, funding payments, stop orders and
+/// cancelling everything as abilities. Clones are the same account.
 ///
 /// Calls answer at once; time passes when its [`PaperClock`] sleeps, or by hand.
 #[derive(Debug, Clone)]
@@ -138,16 +142,16 @@ impl Observe for PaperVenue {
         self.with(|world| world.snapshot(scope))
     }
 
-    async fn leverage(&self, symbol: &Symbol) -> Result<LeverageSetting> {
-        self.with(|world| world.leverage(symbol))
+    async fn leverages(&self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>> {
+        self.with(|world| world.leverages(symbols))
     }
 
     async fn order(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<OrderState>> {
         self.with(|world| world.order(symbol, id))
     }
 
-    async fn fills(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<Fill>> {
-        self.with(|world| world.fills(symbol, since))
+    async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
+        self.with(|world| world.fills_of(symbols, since))
     }
 
     async fn funding(&self, symbol: &Symbol) -> Result<FundingRate> {
@@ -156,6 +160,13 @@ impl Observe for PaperVenue {
 
     async fn fees(&self, symbol: &Symbol) -> Result<FeeRates> {
         self.with(|world| world.fees(symbol))
+    }
+
+    fn read_abilities(&self) -> ReadAbilities<'_> {
+        let mut abilities = ReadAbilities::none();
+        abilities.quotes = Some(self);
+        abilities.funding_payments = Some(self);
+        abilities
     }
 }
 
@@ -184,5 +195,48 @@ impl Trade for PaperVenue {
 
     async fn adjust_margin(&self, symbol: &Symbol, delta: Usd) -> Result<()> {
         self.with(|world| world.adjust_margin(symbol, delta))
+    }
+
+    fn abilities(&self) -> Abilities<'_> {
+        let mut abilities = Abilities::none();
+        abilities.stop_orders = Some(self);
+        abilities.cancel_all = Some(self);
+        abilities
+    }
+}
+
+#[async_trait]
+impl Quotes for PaperVenue {
+    async fn quotes(&self, symbols: &[Symbol]) -> Vec<Result<Quote>> {
+        self.with(|world| world.quotes(symbols))
+    }
+}
+
+#[async_trait]
+impl FundingPayments for PaperVenue {
+    async fn funding_payments(&self, since: Timestamp) -> Result<Vec<FundingPayment>> {
+        self.with(|world| world.funding_payments(since))
+    }
+}
+
+#[async_trait]
+impl StopOrders for PaperVenue {
+    async fn place_stops(&self, stops: &[StopIntent]) -> Vec<Result<StopState>> {
+        self.with(|world| world.place_stops(stops))
+    }
+
+    async fn stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<StopState>> {
+        self.with(|world| world.stop(symbol, id))
+    }
+
+    async fn cancel_stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
+        self.with(|world| world.cancel_stop(symbol, id))
+    }
+}
+
+#[async_trait]
+impl CancelAll for PaperVenue {
+    async fn cancel_all(&self, symbol: Option<&Symbol>, protective: Protective) -> Result<u32> {
+        self.with(|world| world.cancel_all(symbol, protective))
     }
 }

@@ -1,9 +1,12 @@
 //! The exchange: state, queue of what is to come, and the one door through which calls enter.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::slice::from_ref;
 use std::time::Duration;
 
-use evenkeel_exchange::{Error, ErrorKind, Operation, Result};
+use evenkeel_exchange::{
+    Error, ErrorKind, FundingPayment, Operation, Protective, Result, StopIntent, StopState, StopStatus,
+};
 use evenkeel_types::{
     AccountId, ClientOrderId, Fill, Leverage, MarginMode, OrderIntent, OrderState, OrderStatus, PoolId,
     PositionMode, PositionSide, Side, Symbol, Timestamp, Usd, VenueId,
@@ -48,6 +51,7 @@ pub struct World {
     pub(crate) first_order: usize,
     pub(crate) by_id: BTreeMap<ClientOrderId, usize>,
     pub(crate) fills: Vec<Fill>,
+    pub(crate) payments: Vec<FundingPayment>,
     pub(crate) withheld: Vec<Withheld>,
     pub(crate) log: Log,
     /// Whether what is being done is somebody else's doing.
@@ -60,6 +64,9 @@ pub(crate) enum Write {
     Order(OrderIntent, Tweak),
     Cancel(Symbol, ClientOrderId),
     CancelByVenueId(Symbol, String),
+    CancelAll(Option<Symbol>, Protective),
+    Stop(StopIntent),
+    CancelStop(Symbol, ClientOrderId),
     Leverage(Symbol, Option<Side>, Leverage),
     Mode(Symbol, MarginMode),
     Margin(Symbol, PositionSide, Usd),
@@ -70,22 +77,38 @@ impl Write {
         match self {
             Write::Order(..) => Operation::Place,
             Write::Cancel(..) | Write::CancelByVenueId(..) => Operation::Cancel,
+            Write::CancelAll(..) => Operation::CancelAll,
+            Write::Stop(_) => Operation::PlaceStop,
+            Write::CancelStop(..) => Operation::CancelStop,
             Write::Leverage(..) => Operation::SetLeverage,
             Write::Mode(..) => Operation::SetMarginMode,
             Write::Margin(..) => Operation::AdjustMargin,
         }
     }
 
-    fn symbol(&self) -> &Symbol {
+    /// The symbols that it names; none where it is about the whole account.
+    fn symbols(&self) -> &[Symbol] {
         match self {
-            Write::Order(intent, _) => &intent.symbol,
+            Write::CancelAll(symbol, _) => symbol.as_slice(),
+            Write::Order(intent, _) => from_ref(&intent.symbol),
+            Write::Stop(stop) => from_ref(&stop.symbol),
             Write::Cancel(symbol, _)
             | Write::CancelByVenueId(symbol, _)
+            | Write::CancelStop(symbol, _)
             | Write::Leverage(symbol, ..)
             | Write::Mode(symbol, _)
-            | Write::Margin(symbol, ..) => symbol,
+            | Write::Margin(symbol, ..) => from_ref(symbol),
         }
     }
+}
+
+/// What a write answers.
+#[derive(Debug)]
+pub(crate) enum Written {
+    Done,
+    Order(OrderState),
+    Stop(StopState),
+    Cancelled(u32),
 }
 
 impl World {
@@ -211,21 +234,21 @@ impl World {
     }
 
     /// A call arrives: time passes, faults are drawn, and what happens beforehand happens.
-    pub(crate) fn arrive(&mut self, operation: Operation, symbol: Option<&Symbol>) -> Verdict {
+    pub(crate) fn arrive(&mut self, operation: Operation, symbols: &[Symbol]) -> Verdict {
         if !self.latency.is_zero() {
             self.advance(self.latency);
         }
-        let verdict = judge(&mut self.rules, operation, symbol, &mut self.rng);
+        let verdict = judge(&mut self.rules, operation, symbols, &mut self.rng);
         for event in &verdict.events {
             self.happen(event.clone());
         }
         verdict
     }
 
-    /// A write with its faults. `Some` order state for orders only.
-    pub(crate) fn write(&mut self, mut write: Write) -> Result<Option<OrderState>> {
+    /// A write with its faults.
+    pub(crate) fn write(&mut self, mut write: Write) -> Result<Written> {
         let operation = write.operation();
-        let Verdict { fate, tweak, .. } = self.arrive(operation, Some(write.symbol()));
+        let Verdict { fate, tweak, .. } = self.arrive(operation, write.symbols());
         if let Write::Order(_, own) = &mut write {
             *own = tweak;
         }
@@ -263,23 +286,35 @@ impl World {
     }
 
     /// The write itself, now, without faults.
-    pub(crate) fn carry_out(&mut self, write: &Write) -> Outcome<Option<OrderState>> {
+    pub(crate) fn carry_out(&mut self, write: &Write) -> Outcome<Written> {
         match write {
-            Write::Order(intent, tweak) => self.receive(intent, *tweak).map(Some),
+            Write::Order(intent, tweak) => return self.receive(intent, *tweak).map(Written::Order),
+            Write::Stop(stop) => return self.receive_stop(stop).map(Written::Stop),
+            Write::CancelAll(symbol, protective) => {
+                let count = self.cancel_where(symbol.as_ref(), |order| {
+                    *protective == Protective::Cancel || !order.is_protective()
+                });
+                return Ok(Written::Cancelled(count));
+            }
             Write::Cancel(symbol, id) => {
-                self.cancel_where(symbol, |order| order.id == Some(*id));
-                Ok(None)
+                self.cancel_where(Some(symbol), |order| order.id == Some(*id));
             }
             Write::CancelByVenueId(symbol, id) => {
-                self.cancel_where(symbol, |order| order.venue_order_id == *id);
-                Ok(None)
+                self.cancel_where(Some(symbol), |order| order.venue_order_id == *id);
             }
-            Write::Leverage(symbol, side, leverage) => {
-                self.change_leverage(symbol, *side, *leverage).map(|()| None)
+            Write::CancelStop(symbol, id) => {
+                self.cancel_where(Some(symbol), |order| order.id == Some(*id) && order.trigger.is_some());
             }
-            Write::Mode(symbol, mode) => self.change_mode(symbol, *mode).map(|()| None),
-            Write::Margin(symbol, leg, delta) => self.change_margin(symbol, *leg, *delta).map(|()| None),
+            Write::Leverage(symbol, side, leverage) => self.change_leverage(symbol, *side, *leverage)?,
+            Write::Mode(symbol, mode) => self.change_mode(symbol, *mode)?,
+            Write::Margin(symbol, leg, delta) => self.change_margin(symbol, *leg, *delta)?,
         }
+        Ok(Written::Done)
+    }
+
+    /// What no write answers, so that nothing has to panic.
+    pub(crate) fn unfit(&self, operation: Operation, answer: &Written) -> Error {
+        Error::unknown(ErrorKind::Decode, self.venue.clone(), operation, format!("answered {answer:?}"))
     }
 
     pub(crate) fn enqueue(&mut self, at: Timestamp, due: Due) {
@@ -289,9 +324,17 @@ impl World {
 }
 
 /// The answer to a write that is silently dropped.
-fn ignored(write: &Write) -> Option<OrderState> {
-    let Write::Order(intent, _) = write else { return None };
-    Some(OrderState {
+fn ignored(write: &Write) -> Written {
+    let intent = match write {
+        Write::Order(intent, _) => intent,
+        Write::Stop(stop) => {
+            let status = StopStatus::Waiting;
+            return Written::Stop(StopState { id: stop.id, venue_order_id: None, status });
+        }
+        Write::CancelAll(..) => return Written::Cancelled(0),
+        _ => return Written::Done,
+    };
+    Written::Order(OrderState {
         id: intent.id,
         venue_order_id: None,
         symbol: intent.symbol.clone(),

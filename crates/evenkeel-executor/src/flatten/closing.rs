@@ -289,11 +289,8 @@ impl Closing<'_> {
                     batch.queried(self.clock.now(), answers);
                 }
                 Ask::Fills(symbols) => {
-                    let (venue, since) = (self.venue, batch.since());
-                    let answers = join_all(symbols.iter().map(|symbol| venue.fills(symbol, since))).await;
-                    let fills: Result<Vec<Vec<_>>, Error> = answers.into_iter().collect();
-                    let fills: Option<Vec<_>> = fills.ok().map(|fills| fills.into_iter().flatten().collect());
-                    batch.filled(self.clock.now(), fills.as_deref());
+                    let fills = self.venue.fills(&symbols, batch.since()).await;
+                    batch.filled(self.clock.now(), fills.ok().as_deref());
                 }
                 Ask::Sleep(wait) => {
                     self.clock.sleep(wait).await;

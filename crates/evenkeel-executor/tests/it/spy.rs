@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use evenkeel_exchange::{Cancel, FundingRate, Observe, OrderRequest, Result, Trade};
+use evenkeel_exchange::{
+    Abilities, Cancel, FundingRate, Observe, OrderRequest, ReadAbilities, Result, Trade,
+};
 use evenkeel_paper::PaperVenue;
 use evenkeel_store::{Entry, Epoch, Journal, JournalError, MemoryJournal, Record, Seq};
 use evenkeel_types::{
@@ -199,17 +201,19 @@ impl Observe for Spy {
         }
         answer
     }
-    async fn leverage(&self, symbol: &Symbol) -> Result<LeverageSetting> {
-        let answer = self.inner.leverage(symbol).await;
-        let real = self.peek().settings.get(symbol).cloned();
-        match (&answer, real) {
-            (Err(_), _) => self.note(|notes| notes.strike("leverage reading lost")),
-            (Ok(shown), Some(real)) if shown.long != real.long || shown.mode != real.mode => {
-                self.note(|notes| notes.strike("old leverage reading"));
+    async fn leverages(&self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>> {
+        let answers = self.inner.leverages(symbols).await;
+        let world = self.peek();
+        for (symbol, answer) in symbols.iter().zip(&answers) {
+            match (answer, world.settings.get(symbol)) {
+                (Err(_), _) => self.note(|notes| notes.strike("leverage reading lost")),
+                (Ok(shown), Some(real)) if shown.long != real.long || shown.mode != real.mode => {
+                    self.note(|notes| notes.strike("old leverage reading"));
+                }
+                _ => {}
             }
-            _ => {}
         }
-        answer
+        answers
     }
     async fn order(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<OrderState>> {
         self.call();
@@ -224,14 +228,17 @@ impl Observe for Spy {
         }
         answer
     }
-    async fn fills(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<Fill>> {
-        self.inner.fills(symbol, since).await
+    async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
+        self.inner.fills(symbols, since).await
     }
     async fn funding(&self, symbol: &Symbol) -> Result<FundingRate> {
         self.inner.funding(symbol).await
     }
     async fn fees(&self, symbol: &Symbol) -> Result<FeeRates> {
         self.inner.fees(symbol).await
+    }
+    fn read_abilities(&self) -> ReadAbilities<'_> {
+        self.inner.read_abilities()
     }
 }
 
@@ -299,6 +306,10 @@ impl Trade for Spy {
         let intent = serde_json::json!({"adjust_margin": {"delta": delta}});
         let call = self.inner.adjust_margin(symbol, delta);
         self.setting("a margin move", &intent, |_| true, call).await
+    }
+    /// None: what went past the journal could not be held against it.
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none()
     }
 }
 

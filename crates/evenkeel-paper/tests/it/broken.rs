@@ -1,18 +1,20 @@
 //! Venues with one bug each, made from the paper exchange: the suite must find every one of them.
 
 use async_trait::async_trait;
-use evenkeel_conformance::{Setup, trade};
+use evenkeel_conformance::{Setup, Verdict, observe, trade};
 use evenkeel_exchange::{
-    Effect, Error, ErrorKind, FundingRate, Observe, Operation, OrderRequest, Result, Trade,
+    Abilities, CancelAll, Effect, Error, ErrorKind, FundingPayment, FundingPayments, FundingRate, Observe,
+    Operation, OrderRequest, Protective, Quotes, ReadAbilities, Result, StopIntent, StopOrders, StopState,
+    StopStatus, Trade, Trigger, leverage_of,
 };
-use evenkeel_paper::{PaperVenue, Profile, profiles};
+use evenkeel_paper::{Conditional, PaperVenue, Profile, profiles};
 use evenkeel_types::{
     Capabilities, ClientOrderId, Decimal, FeeRates, Fill, Instruments, Leverage, LeverageSetting, MarginMode,
-    OrderIntent, OrderState, OrderStatus, Qty, Rate, Scope, Snapshot, Symbol, TimeInForce, Timestamp, Usd,
-    VenueId,
+    OrderIntent, OrderKind, OrderState, OrderStatus, Qty, Quote, Rate, Scope, Side, Snapshot, Symbol,
+    TimeInForce, Timestamp, Usd, VenueId,
 };
 
-use crate::support::{block_on, id, sym, world};
+use crate::support::{block_on, id, ioc, sym, world};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bug {
@@ -21,6 +23,9 @@ enum Bug {
     AnswersLate,
     AnyLeverageIsFine,
     BatchBackwards,
+    CancelAllForgets,
+    CancelAllMiscounts,
+    CancelAllTakesStops,
     CancelsNothing,
     ChangesNothingButSaysSo,
     ClockBackwards,
@@ -28,20 +33,25 @@ enum Bug {
     DropsAnOutcome,
     FeesDiffer,
     FillsOfTheFuture,
+    FillsNotMerged,
     FillsPricedBeyond,
     FillsTooSmall,
     FlipsOnReduceOnly,
     GivesPartAsWhole,
     GoneIsAnError,
+    HasNothingElse,
     IgnoresReduceOnly,
     InventsOrders,
     InventsSymbols,
     LeavesOutFlatSettings,
+    LeavesOutUnknownSettings,
     LeverageChangesMode,
     LeverageOfSnapshotIsOld,
+    LeveragesBackwards,
     ModeIgnored,
     NoOpIsAnError,
     OrdersBlockNothing,
+    QuotesBackwards,
     RefusesAndDoesItAllTheSame,
     RefusesWithoutProof,
     RestsWhatIsImmediate,
@@ -49,8 +59,12 @@ enum Bug {
     RoundsTicks,
     ShrinksToTheMargin,
     SmallOrdersGrow,
+    StopGoneIsAnError,
+    StopsAreForgotten,
+    StopsCanAdd,
     TakesReusedIds,
     TakesWithPostOnly,
+    WhoPaysReceives,
     WrongOrderId,
 }
 
@@ -194,8 +208,14 @@ impl Observe for Broken {
         Ok(snapshot)
     }
 
-    async fn leverage(&self, symbol: &Symbol) -> Result<LeverageSetting> {
-        self.good.leverage(symbol).await
+    async fn leverages(&self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>> {
+        let mut settings = self.good.leverages(symbols).await;
+        match self.bug {
+            Bug::LeveragesBackwards => settings.reverse(),
+            Bug::LeavesOutUnknownSettings => settings.retain(Result::is_ok),
+            _ => {}
+        }
+        settings
     }
 
     async fn order(&self, symbol: &Symbol, order: &ClientOrderId) -> Result<Option<OrderState>> {
@@ -219,9 +239,12 @@ impl Observe for Broken {
         Ok(found)
     }
 
-    async fn fills(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<Fill>> {
+    async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
         let since = if self.has(Bug::FillsOfTheFuture) { Timestamp(0) } else { since };
-        let mut fills = self.good.fills(symbol, since).await?;
+        let mut fills = self.good.fills(symbols, since).await?;
+        if self.has(Bug::FillsNotMerged) {
+            fills.sort_by_key(|fill| fill.symbol.clone());
+        }
         for fill in &mut fills {
             match self.bug {
                 Bug::FillsTooSmall => fill.qty = fill.qty.times(Decimal::new(5, 1)).unwrap(),
@@ -246,6 +269,15 @@ impl Observe for Broken {
             fees.taker = Rate::new(Decimal::new(1, 3)).unwrap();
         }
         Ok(fees)
+    }
+
+    fn read_abilities(&self) -> ReadAbilities<'_> {
+        let mut abilities = ReadAbilities::none();
+        if !self.has(Bug::HasNothingElse) {
+            abilities.quotes = Some(self);
+            abilities.funding_payments = Some(self);
+        }
+        abilities
     }
 }
 
@@ -284,7 +316,7 @@ impl Trade for Broken {
     }
 
     async fn set_leverage(&self, symbol: &Symbol, leverage: Leverage) -> Result<()> {
-        let before = self.good.leverage(symbol).await?;
+        let before = leverage_of(&self.good, symbol).await?;
         match self.bug {
             Bug::ChangesNothingButSaysSo => return Ok(()),
             Bug::NoOpIsAnError if before.is(leverage) => return Err(self.refusal(Operation::SetLeverage)),
@@ -324,6 +356,96 @@ impl Trade for Broken {
             _ => self.good.adjust_margin(symbol, delta).await,
         }
     }
+
+    fn abilities(&self) -> Abilities<'_> {
+        let mut abilities = Abilities::none();
+        if !self.has(Bug::HasNothingElse) {
+            abilities.stop_orders = Some(self);
+            abilities.cancel_all = Some(self);
+        }
+        abilities
+    }
+}
+
+#[async_trait]
+impl Quotes for Broken {
+    async fn quotes(&self, symbols: &[Symbol]) -> Vec<Result<Quote>> {
+        let mut quotes = self.good.quotes(symbols).await;
+        if self.has(Bug::QuotesBackwards) {
+            quotes.reverse();
+        }
+        quotes
+    }
+}
+
+#[async_trait]
+impl FundingPayments for Broken {
+    async fn funding_payments(&self, since: Timestamp) -> Result<Vec<FundingPayment>> {
+        let mut payments = self.good.funding_payments(since).await?;
+        for payment in payments.iter_mut().filter(|_| self.has(Bug::WhoPaysReceives)) {
+            payment.amount = payment.amount.negated();
+        }
+        Ok(payments)
+    }
+}
+
+#[async_trait]
+impl StopOrders for Broken {
+    async fn place_stops(&self, stops: &[StopIntent]) -> Vec<Result<StopState>> {
+        let say =
+            |stop: &StopIntent| StopState { id: stop.id, venue_order_id: None, status: StopStatus::Waiting };
+        match self.bug {
+            Bug::StopsAreForgotten => stops.iter().map(|stop| Ok(say(stop))).collect(),
+            Bug::StopsCanAdd => stops
+                .iter()
+                .map(|stop| {
+                    let (Trigger::StopLoss(trigger) | Trigger::TakeProfit(trigger)) = stop.trigger else {
+                        return Err(self.refusal(Operation::PlaceStop));
+                    };
+                    let order = Conditional {
+                        id: Some(stop.id),
+                        symbol: stop.symbol.clone(),
+                        side: stop.side,
+                        position_side: stop.position_side,
+                        qty: None,
+                        trigger,
+                        limit: stop.worst,
+                        reduce_only: false,
+                        kind: OrderKind::StopLoss,
+                    };
+                    self.good.with(|world| world.place_conditional(&order)).map(|_| say(stop))
+                })
+                .collect(),
+            _ => self.good.place_stops(stops).await,
+        }
+    }
+
+    async fn stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<StopState>> {
+        self.good.stop(symbol, id).await
+    }
+
+    async fn cancel_stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
+        let waits = self.good.stop(symbol, id).await?.is_some_and(|s| s.status == StopStatus::Waiting);
+        if self.has(Bug::StopGoneIsAnError) && !waits {
+            return Err(self.refusal(Operation::CancelStop));
+        }
+        self.good.cancel_stop(symbol, id).await
+    }
+}
+
+#[async_trait]
+impl CancelAll for Broken {
+    async fn cancel_all(&self, symbol: Option<&Symbol>, protective: Protective) -> Result<u32> {
+        match self.bug {
+            Bug::CancelAllForgets => {
+                let copy = self.good.with(|world| world.clone().cancel_all(symbol, protective));
+                copy.map(|count| count.min(2))
+            }
+            Bug::CancelAllTakesStops => self.good.cancel_all(symbol, Protective::Cancel).await.map(|_| 1),
+            Bug::CancelAllMiscounts => self.good.cancel_all(symbol, protective).await.map(|count| count + 1),
+            _ => self.good.cancel_all(symbol, protective).await,
+        }
+    }
 }
 
 /// The suite finds the bug, in the case that is about it.
@@ -346,6 +468,7 @@ fn every_bug_is_found_where_it_belongs() {
     finds(hyperliquid(), Bug::ClockBackwards, 3);
     finds(hyperliquid(), Bug::InventsOrders, 7);
     finds(hyperliquid(), Bug::LeverageOfSnapshotIsOld, 8);
+    finds(hyperliquid(), Bug::LeveragesBackwards, 8);
     finds(hyperliquid(), Bug::FeesDiffer, 9);
     finds(hyperliquid(), Bug::FillsOfTheFuture, 89);
     finds(hyperliquid(), Bug::InventsSymbols, 12);
@@ -377,5 +500,45 @@ fn every_bug_is_found_where_it_belongs() {
     finds(hyperliquid(), Bug::GivesPartAsWhole, 57);
     finds(hyperliquid(), Bug::AdjustsNothing, 65);
     finds(binance(), Bug::AdjustsBackwards, 65);
+    finds(hyperliquid(), Bug::QuotesBackwards, 70);
+    finds(hyperliquid(), Bug::CancelAllForgets, 72);
+    finds(hyperliquid(), Bug::CancelAllMiscounts, 72);
+    finds(hyperliquid(), Bug::StopsAreForgotten, 73);
+    finds(hyperliquid(), Bug::StopsCanAdd, 73);
+    finds(binance(), Bug::StopGoneIsAnError, 73);
+    finds(hyperliquid(), Bug::CancelAllTakesStops, 74);
     finds(hyperliquid(), Bug::CostsTooMuch, 90);
+}
+
+/// An account with a life of its own, which is only read.
+#[test]
+fn bugs_that_only_a_used_account_shows_are_found() {
+    let builder = world(profiles::hyperliquid()).funding("SOL", "0.0001").funding("BTC", "-0.0001");
+    let good = PaperVenue::new(builder.build().unwrap());
+    for (n, symbol, size, limit) in
+        [(1, "SOL", "1", "170"), (2, "BTC", "0.001", "107000"), (3, "SOL", "1", "170")]
+    {
+        good.with(|world| world.place(&[ioc(n, symbol, Side::Buy, size, limit)])).remove(0).unwrap();
+        good.clock().pass(std::time::Duration::from_secs(3600));
+    }
+    let setup = Setup::new([sym("SOL"), sym("BTC")]);
+    let report = block_on(observe(&good, &good.clock(), &setup));
+    assert!(report.is_success(), "{report}");
+    for (bug, number) in
+        [(Bug::FillsNotMerged, 11), (Bug::LeavesOutUnknownSettings, 12), (Bug::WhoPaysReceives, 71)]
+    {
+        let broken = Broken { good: good.clone(), bug, asked: 0.into() };
+        let report = block_on(observe(&broken, &good.clock(), &setup));
+        assert_eq!(report.failures().map(|case| case.number).collect::<Vec<_>>(), [number], "{report}");
+    }
+}
+
+#[test]
+fn cases_about_abilities_that_are_not_there_are_skipped() {
+    let good = PaperVenue::new(world(profiles::binance()).build().unwrap());
+    let broken = Broken { good: good.clone(), bug: Bug::HasNothingElse, asked: 0.into() };
+    let report = block_on(trade(&broken, &good.clock(), &Setup::new([sym("SOL"), sym("BTC")])));
+    assert!(report.is_success(), "{report}");
+    let skipped = report.cases.iter().filter(|case| matches!(case.verdict, Verdict::Skipped(_)));
+    assert_eq!(skipped.map(|case| case.number).collect::<Vec<_>>(), [70, 71, 72, 73, 74], "{report}");
 }
