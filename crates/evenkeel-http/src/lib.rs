@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod call;
+mod hmac;
+mod limit;
+mod offset;
+mod secret;
+mod text;
+mod transport;
+
+pub use bytes::Bytes;
+pub use call::{Client, Sent};
+pub use hmac::HmacKey;
+pub use http;
+pub use limit::{Limiter, Quota, RateLimited, Urgency, Usage, acquire_all};
+pub use offset::{ClockOffset, Sampled};
+pub use secret::{InvalidSecret, Secret, sensitive_header};
+pub use text::{hex, percent_encode, write_hex};
+#[cfg(feature = "reqwest")]
+pub use transport::ReqwestTransport;
+pub use transport::{MAX_ANSWER_BYTES, Transport, TransportError, TransportErrorKind};

@@ -1,0 +1,47 @@
+//! The two encodings that signed requests are written in.
+
+/// Bytes in lower-case hexadecimal.
+///
+/// ```
+/// assert_eq!(evenkeel_http::hex(&[0x00, 0xAF]), "00af");
+/// ```
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    write_hex(&mut text, bytes);
+    text
+}
+
+/// Appends bytes in lower-case hexadecimal.
+pub fn write_hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 0xf));
+    }
+}
+
+/// Appends a query value with everything percent-encoded but the unreserved characters of RFC 3986 §2.3 (letters,
+/// digits, `-`, `.`, `_`, `~`). A space becomes `%20`, never `+`: both sides of a signature must read the same bytes.
+///
+/// ```
+/// let mut query = String::from("note=");
+/// evenkeel_http::percent_encode(&mut query, "a b/ü");
+/// assert_eq!(query, "note=a%20b%2F%C3%BC");
+/// ```
+pub fn percent_encode(out: &mut String, value: &str) {
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => {
+                out.push('%');
+                out.push(digit(byte >> 4).to_ascii_uppercase());
+                out.push(digit(byte & 0xf).to_ascii_uppercase());
+            }
+        }
+    }
+}
+
+/// A nibble as a digit. Total: only nibbles come here.
+fn digit(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble), 16).unwrap_or('0')
+}
