@@ -22,7 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("evenkeel-paper", &["evenkeel-types", "evenkeel-margin", "evenkeel-exchange"]),
     ("evenkeel-conformance", &["evenkeel-types", "evenkeel-exchange"]),
-    ("evenkeel-hyperliquid", &["evenkeel-types", "evenkeel-exchange"]),
+    ("evenkeel-http", &["evenkeel-types", "evenkeel-exchange"]),
+    ("evenkeel-hyperliquid", &["evenkeel-types", "evenkeel-exchange", "evenkeel-http"]),
     (
         "evenkeel",
         &[
@@ -214,8 +215,8 @@ fn source_findings(name: &str, inside: &str, text: &str) -> Vec<String> {
             found(&format!("names the venue {venue}"));
         }
         if name == format!("evenkeel-{venue}") {
-            if inside != "venue.rs" && words.contains("await") {
-                found("only venue.rs awaits");
+            if inside != "venue.rs" && !inside.starts_with("venue/") && words.contains("await") {
+                found("only venue.rs and what is below it awaits");
             }
             if inside != "wire.rs" && derives_serde(&code) {
                 found("only wire.rs derives serde for the venue's JSON");
@@ -331,7 +332,7 @@ fn planted_source_violations_are_found() {
         ("evenkeel-margin", "a.rs", "let x = y.floor();", ".floor( rounds outside evenkeel_types::round"),
         ("evenkeel-executor", "a.rs", "if venue == Bybit {}", "names the venue bybit"),
         ("evenkeel-paper", "world.rs", "fn binance() {}", "names the venue binance"),
-        ("evenkeel-hyperliquid", "decode.rs", "x.await;", "only venue.rs awaits"),
+        ("evenkeel-hyperliquid", "decode.rs", "x.await;", "only venue.rs and what is below it awaits"),
         (
             "evenkeel-hyperliquid",
             "decode.rs",
@@ -358,6 +359,7 @@ fn planted_source_violations_are_found() {
         ("evenkeel-types", "round.rs", "x.floor()"),
         ("evenkeel-hyperliquid", "wire.rs", "#[derive(Deserialize)] struct A;"),
         ("evenkeel-hyperliquid", "venue.rs", "x.await;"),
+        ("evenkeel-hyperliquid", "venue/reader.rs", "x.await;"),
     ] {
         assert_eq!(source_findings(name, inside, text), Vec::<String>::new(), "{text}");
     }

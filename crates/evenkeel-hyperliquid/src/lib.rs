@@ -12,16 +12,22 @@
 )]
 
 mod capabilities;
-mod decode;
+mod config;
+pub mod decode;
+mod encode;
+mod endpoints;
 mod error;
+mod nonce;
 mod read;
+mod refused;
+pub mod sign;
+mod venue;
 mod wire;
 
 pub use capabilities::capabilities;
-pub use decode::{
-    Abstraction, AbstractionInput, AccountInput, Body, ClearinghouseState, FeeInput, FlatSettings,
-    HeldPosition, MarginSummary, Market, Markets, OpenOrdersInput, SpotBalance, assume_default_settings,
-    base_fees, decode_clearinghouse_state, decode_meta, decode_meta_and_asset_ctxs, decode_open_orders,
-    decode_snapshot, decode_spot_clearinghouse_state, decode_user_abstraction, decode_user_fees,
+pub use config::{
+    ACCOUNT_VARIABLE, AGENT_KEY_VARIABLE, Account, ActingFor, Builder, ConfigError, Credentials, Environment,
+    SUB_ACCOUNT_VARIABLE, VAULT_VARIABLE,
 };
-pub use error::{DecodeError, DecodeErrorKind};
+pub use error::classify;
+pub use venue::{Hyperliquid, Reader};

@@ -6,7 +6,7 @@ use evenkeel_types::{NumberError, Symbol};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::wire::Field;
 
 const WHOLE: &str = "take the venue's answer whole and unchanged";
@@ -155,6 +155,16 @@ impl<'p, 'a> Node<'p, 'a> {
             return Err(expected());
         }
         serde_json::from_str(raw).map_err(|_| expected())
+    }
+
+    /// Whether the value is a JSON string.
+    pub(crate) fn is_text(&self) -> bool {
+        self.raw.is_some_and(|raw| raw.get().starts_with('"'))
+    }
+
+    /// The raw text, shortened, for people to read.
+    pub(crate) fn text(&self) -> String {
+        self.raw.map(|raw| cut(raw.get())).unwrap_or_default()
     }
 
     /// The digits of a number, quoted or bare, exactly as they were sent.

@@ -21,7 +21,7 @@ pub enum DecodeErrorKind {
 /// `Display` is one line with all four.
 ///
 /// ```
-/// use evenkeel_hyperliquid::{Body, DecodeErrorKind, decode_meta};
+/// use evenkeel_hyperliquid::decode::{Body, DecodeErrorKind, decode_meta};
 ///
 /// let broken = br#"{"universe":[{"name":"BTC","szDecimals":"five","maxLeverage":40}]}"#;
 /// let error = decode_meta(Body::new("meta.json", broken)).unwrap_err();
@@ -56,7 +56,7 @@ impl DecodeError {
         self.kind
     }
 
-    /// The file or endpoint, as the caller named it in [`Body`](crate::Body).
+    /// The file or endpoint, as the caller named it in [`Body`](crate::decode::Body).
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file

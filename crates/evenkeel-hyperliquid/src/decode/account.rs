@@ -3,8 +3,8 @@
 use evenkeel_types::{Leverage, MarginMode, Price, Qty, Symbol, Timestamp, Usd};
 
 use super::Body;
-use crate::error::{DecodeError, DecodeErrorKind};
 use crate::read::Node;
+use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::wire;
 
 /// `marginSummary` (cross and isolated) or `crossMarginSummary` (cross only), in the collateral.
@@ -78,7 +78,7 @@ pub struct ClearinghouseState {
 }
 
 /// Decodes `clearinghouseState` by itself, without checking it against anything; see
-/// [`decode_snapshot`](crate::decode_snapshot) for a checked account.
+/// [`decode_snapshot`](crate::decode::decode_snapshot) for a checked account.
 ///
 /// # Errors
 /// [`DecodeError`] naming the field.
@@ -176,7 +176,7 @@ fn asset_position(row: &Node<'_, '_>, index: usize) -> Result<Option<HeldPositio
     }))
 }
 
-fn leverage(node: &Node<'_, '_>) -> Result<(MarginMode, Leverage, Option<Usd>), DecodeError> {
+pub(super) fn leverage(node: &Node<'_, '_>) -> Result<(MarginMode, Leverage, Option<Usd>), DecodeError> {
     let wire: wire::Leverage<'_> = node.object()?;
     let kind = node.key("type", wire.r#type);
     let mode = match kind.string()?.as_str() {

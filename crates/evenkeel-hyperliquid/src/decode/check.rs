@@ -5,7 +5,7 @@ use evenkeel_types::{Decimal, Exact as _, Leverage, MarginMode, NumberError, Usd
 
 use super::account::{ClearinghouseState, HeldPosition, MarginSummary};
 use super::market::Markets;
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::refused::{DecodeError, DecodeErrorKind};
 
 /// Amounts are printed with 6 decimals, so a sum over the thousand rows that the venue allows at most is off by
 /// less than 0.001; a cent leaves a factor of ten.

@@ -10,8 +10,8 @@ use evenkeel_types::{
 use serde_json::value::RawValue;
 
 use super::Body;
-use crate::error::{DecodeError, DecodeErrorKind};
 use crate::read::Node;
+use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::wire;
 
 /// Prices have at most this many decimals less the size's decimals (perpetuals; it would be 8 for spot).
@@ -63,6 +63,24 @@ impl Markets {
     #[must_use]
     pub fn get(&self, symbol: &Symbol) -> Option<&Market> {
         self.list.iter().find(|market| market.instrument.symbol == *symbol)
+    }
+
+    /// Makes the pool that of the collateral: in a unified account one balance backs all dexes that use it.
+    pub(super) fn share_pool(&mut self, file: &str) -> Result<(), DecodeError> {
+        let shared = Symbol::new(self.collateral.as_str()).map_err(|error| {
+            DecodeError::new(
+                DecodeErrorKind::Value,
+                file,
+                String::new(),
+                &error.to_string(),
+                "name it otherwise",
+            )
+        })?;
+        self.pool = PoolId(shared);
+        for market in &mut self.list {
+            market.instrument.pool = self.pool.clone();
+        }
+        Ok(())
     }
 
     /// The rules of all of them by name.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_types::{OpenOrder, OrderKind, PositionSide, Price, Qty, Side};
+use evenkeel_types::{OpenOrder, OrderKind, PositionSide, Price, Qty};
 
 use super::Body;
-use crate::error::{DecodeError, DecodeErrorKind};
+use super::answer::cloid;
+use super::order::{Cloid, side};
 use crate::read::Node;
+use crate::refused::DecodeError;
 use crate::wire;
 
 /// Decodes `frontendOpenOrders`, or `openOrders` with what it hides.
@@ -16,8 +18,7 @@ use crate::wire;
 /// [`OrderKind::OtherConditional`], so that nobody drops it as an ordinary order.
 ///
 /// The attached take-profit and stop-loss orders of a parent (`children`) are usually rows of their own as well;
-/// each order appears once. Spot orders are included; their coin is `@107` or `PURR/USDC`. No order carries one
-/// of our ids yet, since this crate does not place any.
+/// each order appears once. Spot orders are included; their coin is `@107` or `PURR/USDC`.
 ///
 /// # Errors
 /// [`DecodeError`] naming the field; an unknown side is refused.
@@ -50,18 +51,7 @@ fn push(orders: &mut Vec<OpenOrder>, seen: &mut BTreeSet<String>, order: OpenOrd
 
 fn open_order(row: &Node<'_, '_>) -> Result<OpenOrder, DecodeError> {
     let wire: wire::OpenOrder<'_> = row.object()?;
-    let side_node = row.key("side", wire.side);
-    let side = match side_node.string()?.as_str() {
-        "B" => Side::Buy,
-        "A" => Side::Sell,
-        other => {
-            return Err(side_node.error(
-                DecodeErrorKind::Value,
-                &format!("unknown side {}", crate::read::cut(other)),
-                "known are `B` for buy and `A` for sell",
-            ));
-        }
-    };
+    let side = side(&row.key("side", wire.side))?;
     let reduce_only = row.key("reduceOnly", wire.reduce_only).flag()?;
     let trigger_node = row.key("isTrigger", wire.is_trigger);
     let hidden = trigger_node.optional().is_none();
@@ -90,7 +80,7 @@ fn open_order(row: &Node<'_, '_>) -> Result<OpenOrder, DecodeError> {
     let trigger =
         if is_trigger { Some(row.key("triggerPx", wire.trigger_px).number::<Price>()?) } else { None };
     Ok(OpenOrder {
-        id: None,
+        id: cloid(&row.key("cloid", wire.cloid))?.and_then(Cloid::ours),
         venue_order_id: row.key("oid", wire.oid).integer()?.to_string(),
         symbol: row.key("coin", wire.coin).symbol()?,
         side,

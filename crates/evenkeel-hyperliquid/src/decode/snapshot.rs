@@ -1,23 +1,21 @@
 //! A whole account: several answers of one moment to one checked [`Snapshot`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_types::{
-    AccountId, Decimal, Exact as _, FeeRates, Instrument, Instruments, IsolatedMargin, Leverage,
-    LeverageSetting, MarginMode, MarginModes, MarginPool, NumberError, OpenOrder, Position, PositionMode,
+    AccountId, Capabilities, Decimal, Exact as _, FeeRates, Instrument, Instruments, IsolatedMargin,
+    Leverage, LeverageSetting, MarginMode, MarginModes, NumberError, OpenOrder, Position, PositionMode,
     PositionSide, Price, Quote, Scope, Snapshot, Symbol, Timestamp, Usd, VenueId,
 };
 
-use super::account::{HeldPosition, decode_clearinghouse_state};
+use super::Body;
+use super::account::{ClearinghouseState, HeldPosition, decode_clearinghouse_state};
 use super::check::Check;
+use super::equity;
 use super::market::{Market, Markets, decode_meta_and_asset_ctxs};
 use super::orders::decode_open_orders;
-use super::wallet::{
-    Abstraction, base_fees, decode_spot_clearinghouse_state, decode_user_abstraction, decode_user_fees,
-};
-use super::{Body, wallet};
-use crate::capabilities::capabilities;
-use crate::error::{DecodeError, DecodeErrorKind};
+use super::wallet::{Abstraction, base_fees, decode_user_abstraction, decode_user_fees};
+use crate::refused::{DecodeError, DecodeErrorKind};
 
 /// How the account's mode is known.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +23,8 @@ use crate::error::{DecodeError, DecodeErrorKind};
 pub enum AbstractionInput<'a> {
     /// The answer to `userAbstraction`.
     Answer(Body<'a>),
+    /// What an earlier answer said.
+    Known(Abstraction),
     /// There is no answer, and the caller vouches for the standard mode. In another mode every balance of the
     /// snapshot would be wrong.
     AssumeStandard,
@@ -65,6 +65,20 @@ pub enum FlatSettings {
     },
 }
 
+/// The answers about one dex: an account on the validator-operated dex, or on a builder dex.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::exhaustive_structs)] // Callers build it; every new input must be decided by them.
+pub struct DexInput<'a> {
+    /// The answer to `clearinghouseState`.
+    pub clearinghouse_state: Body<'a>,
+    /// The answer to `metaAndAssetCtxs`, of the same dex.
+    pub meta_and_asset_ctxs: Body<'a>,
+    /// Resting orders.
+    pub open_orders: OpenOrdersInput<'a>,
+    /// Fee rates.
+    pub fees: FeeInput<'a>,
+}
+
 /// The answers that make an account.
 #[derive(Debug, Clone)]
 #[allow(clippy::exhaustive_structs)] // Callers build it; every new input must be decided by them.
@@ -73,99 +87,122 @@ pub struct AccountInput<'a> {
     pub venue: VenueId,
     /// How the snapshot calls the account: its address.
     pub account: AccountId,
+    /// What the venue lets one do: [`capabilities`](crate::capabilities()), or what was probed.
+    pub capabilities: Capabilities,
     /// Symbols that the snapshot must cover even when flat.
     pub scope: Scope,
-    /// The answer to `clearinghouseState`.
-    pub clearinghouse_state: Body<'a>,
-    /// The answer to `metaAndAssetCtxs`, of the same dex.
-    pub meta_and_asset_ctxs: Body<'a>,
     /// The account's mode.
     pub abstraction: AbstractionInput<'a>,
+    /// The dexes that the snapshot covers, each once.
+    pub dexes: Vec<DexInput<'a>>,
     /// The answer to `spotClearinghouseState`; needed for unified accounts.
     pub spot_clearinghouse_state: Option<Body<'a>>,
-    /// The `clearinghouseState` answers of all *other* dexes with the same collateral; needed for unified
-    /// accounts, whose one balance backs them too. An empty list states that there are none.
+    /// The `clearinghouseState` answers of all *other* dexes; needed for unified accounts, whose one balance backs
+    /// them too. An empty list states that there are none, or that they are known to be flat.
     pub other_dexes: Option<&'a [Body<'a>]>,
-    /// Resting orders.
-    pub open_orders: OpenOrdersInput<'a>,
-    /// Fee rates.
-    pub fees: FeeInput<'a>,
+    /// Answers to `activeAssetData`, with the symbol that each was asked for: free margin by the venue's own
+    /// reckoning, which the balance of a unified account is checked against.
+    pub available: Vec<(Symbol, Body<'a>)>,
     /// Leverage settings of flat symbols.
     pub flat_settings: FlatSettings,
 }
 
-/// Decodes one account of one dex, and refuses it when it does not add up.
+/// One dex, decoded and checked by itself.
+pub(super) struct Part<'a> {
+    pub(super) input: DexInput<'a>,
+    pub(super) markets: Markets,
+    pub(super) state: ClearinghouseState,
+}
+
+impl Part<'_> {
+    pub(super) fn check(&self) -> Check<'_> {
+        Check { file: self.input.clearinghouse_state.name, state: &self.state }
+    }
+}
+
+/// Decodes one account, and refuses it when it does not add up.
 ///
 /// Prices are marks: a held symbol's is the one at which the venue valued the position, so that equity and
 /// prices are of one moment; bid and ask are not in these answers. Spot orders are left out.
 ///
 /// Equity of the cross pool, by account mode:
 ///
-/// | mode | equity | free |
-/// |---|---|---|
-/// | standard | `crossMarginSummary.accountValue` | the same less `crossMarginSummary.totalMarginUsed` |
-/// | unified | spot `total` of the collateral, less isolated `marginUsed`, less the cross positions' net unrealised loss | the smaller of equity less cross `marginUsed`, and `total - hold` |
+/// | mode | pools | equity | free |
+/// |---|---|---|---|
+/// | standard | one for each dex | `crossMarginSummary.accountValue` | the same less `crossMarginSummary.totalMarginUsed` |
+/// | unified | one for each collateral, over all dexes | spot `total` of the collateral less isolated `marginUsed`, with the cross positions' unrealised profit as explained below | the venue's `availableToTrade`, at most equity less cross `marginUsed` |
 ///
-/// The documentation does not say whether the unified `total` already contains unrealised profit; a net loss is
-/// therefore deducted and a net profit not added, so that the figure can be too low but not too high. `free`
-/// does not deduct what resting orders reserve in a standard account; planners count those themselves.
+/// The documentation does not say whether the unified `total` contains the unrealised profit of cross positions.
+/// With an answer of [`AccountInput::available`], the reading that agrees with it within one percent is taken; where
+/// both agree, or neither, or without such an answer, the lower one: a net loss is deducted and a net profit is not
+/// added, so that the figure can be too low but not too high. An answer that is above both is refused.
+///
+/// In a standard account `free` does not deduct what resting orders reserve; planners count those themselves.
 ///
 /// # Errors
 /// [`DecodeError`] naming file, field and values: what cannot be read; what does not add up (the README lists
 /// the checks); an account mode, or a negative equity, for which no honest figures can be given; a symbol in
 /// scope without price or setting.
 pub fn decode_snapshot(input: &AccountInput<'_>) -> Result<Snapshot, DecodeError> {
+    decode_account(input).map(|(snapshot, _)| snapshot)
+}
+
+/// The same, with the markets of each dex.
+pub(crate) fn decode_account(input: &AccountInput<'_>) -> Result<(Snapshot, Vec<Markets>), DecodeError> {
     let mode = match input.abstraction {
         AbstractionInput::Answer(body) => supported(decode_user_abstraction(body)?, body.name)?,
         AbstractionInput::AssumeStandard => Abstraction::Standard,
+        AbstractionInput::Known(mode) => supported(mode, "userAbstraction")?,
     };
-    let markets = decode_meta_and_asset_ctxs(input.meta_and_asset_ctxs)?;
-    let state = decode_clearinghouse_state(input.clearinghouse_state)?;
-    let check = Check { file: input.clearinghouse_state.name, state: &state };
-    check.positions()?;
-    check.markets(&markets, input.meta_and_asset_ctxs.name)?;
-    let as_of = state.time.ok_or_else(|| missing(&check, "time"))?;
-    let pool = match mode {
-        Abstraction::Unified => unified_pool(input, &check, &markets)?,
-        _ => standard_pool(&check, &markets)?,
-    };
-    let mut quotes: BTreeMap<Symbol, Quote> = BTreeMap::new();
-    for market in &markets.list {
-        if let Some(mark) = market.mark {
-            quotes.insert(market.instrument.symbol.clone(), Quote { mark, bid: None, ask: None });
+    let mut parts = Vec::with_capacity(input.dexes.len());
+    for dex in &input.dexes {
+        let mut markets = decode_meta_and_asset_ctxs(dex.meta_and_asset_ctxs)?;
+        let state = decode_clearinghouse_state(dex.clearinghouse_state)?;
+        if mode == Abstraction::Unified {
+            markets.share_pool(dex.meta_and_asset_ctxs.name)?;
         }
+        let part = Part { input: *dex, markets, state };
+        let check = part.check();
+        check.positions()?;
+        check.markets(&part.markets, dex.meta_and_asset_ctxs.name)?;
+        parts.push(part);
     }
-    let mut positions = Vec::with_capacity(state.positions.len());
-    for held in &state.positions {
-        // A position in an unknown coin was refused by the check above.
-        let Some(market) = markets.get(&held.symbol) else { continue };
-        let mark = valued_at(&check, held, market)?;
-        quotes.insert(held.symbol.clone(), Quote { mark, bid: None, ask: None });
-        positions.push(position(held, market));
-    }
-
-    let instruments = markets.instruments();
-    let settings = settings(input, &check, &instruments, as_of)?;
-    let fees = fees(input, &markets)?;
-    let snapshot = Snapshot {
+    let Some(first) = parts.first() else {
+        let problem = "no answers were given";
+        let remedy = "give those of at least one dex";
+        return Err(DecodeError::new(DecodeErrorKind::Missing, "account", String::new(), problem, remedy));
+    };
+    let mut as_of = first.state.time;
+    let mut snapshot = Snapshot {
         venue: input.venue.clone(),
         account: input.account.clone(),
-        as_of,
-        capabilities: capabilities(),
+        as_of: Timestamp(0),
+        capabilities: input.capabilities.clone(),
         position_mode: PositionMode::OneWay,
-        pools: vec![pool],
-        positions,
-        settings,
-        quotes,
-        fees: instruments.keys().map(|symbol| (symbol.clone(), fees)).collect(),
-        open_orders: open_orders(input, &instruments)?,
-        instruments,
+        pools: match mode {
+            Abstraction::Unified => equity::unified_pools(input, &parts)?,
+            _ => parts.iter().map(equity::standard_pool).collect::<Result<_, _>>()?,
+        },
+        positions: Vec::new(),
+        settings: BTreeMap::new(),
+        quotes: BTreeMap::new(),
+        instruments: Instruments::new(),
+        fees: BTreeMap::new(),
+        open_orders: Vec::new(),
     };
+    for part in &parts {
+        // The oldest reading is the snapshot's age.
+        let time = part.state.time.ok_or_else(|| missing(&part.check(), "time"))?;
+        as_of = as_of.map(|as_of| as_of.min(time));
+        add_dex(&mut snapshot, part)?;
+    }
+    snapshot.as_of = as_of.unwrap_or(Timestamp(0));
+    settings(input, &parts, &mut snapshot)?;
     for symbol in &input.scope.symbols {
         if !snapshot.instruments.contains_key(symbol) {
             return Err(DecodeError::new(
                 DecodeErrorKind::Missing,
-                input.meta_and_asset_ctxs.name,
+                first.input.meta_and_asset_ctxs.name,
                 "[0].universe".to_owned(),
                 &format!("there is no {symbol}"),
                 "spell it as the venue does (BTC, kPEPE, xyz:XYZ100)",
@@ -174,12 +211,42 @@ pub fn decode_snapshot(input: &AccountInput<'_>) -> Result<Snapshot, DecodeError
     }
     snapshot.validate(&input.scope).map_err(|error| {
         let remedy = "record the missing answer, or take the symbol out of the scope";
-        check.error("", &error.to_string(), remedy)
+        first.check().error("", &error.to_string(), remedy)
     })?;
-    Ok(snapshot)
+    Ok((snapshot, parts.into_iter().map(|part| part.markets).collect()))
 }
 
-fn missing(check: &Check<'_>, field: &str) -> DecodeError {
+fn add_dex(snapshot: &mut Snapshot, part: &Part<'_>) -> Result<(), DecodeError> {
+    let check = part.check();
+    for market in &part.markets.list {
+        if let Some(mark) = market.mark {
+            let quote = Quote { mark, bid: None, ask: None };
+            snapshot.quotes.insert(market.instrument.symbol.clone(), quote);
+        }
+    }
+    for held in &part.state.positions {
+        // A position in an unknown coin was refused by the check before.
+        let Some(market) = part.markets.get(&held.symbol) else { continue };
+        let mark = valued_at(&check, held, market)?;
+        snapshot.quotes.insert(held.symbol.clone(), Quote { mark, bid: None, ask: None });
+        snapshot.positions.push(position(held, market));
+    }
+    let instruments = part.markets.instruments();
+    let fees = fees(&part.input, &part.markets)?;
+    snapshot.fees.extend(instruments.keys().map(|symbol| (symbol.clone(), fees)));
+    let seen: BTreeSet<String> = snapshot.open_orders.iter().map(|o| o.venue_order_id.clone()).collect();
+    let orders = open_orders(&part.input, &instruments)?;
+    snapshot.open_orders.extend(orders.into_iter().filter(|order| !seen.contains(&order.venue_order_id)));
+    for (symbol, instrument) in instruments {
+        if snapshot.instruments.insert(symbol.clone(), instrument).is_some() {
+            let problem = format!("{symbol} is in the answers of two dexes");
+            return Err(check.error("", &problem, "give the answers of each dex once"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn missing(check: &Check<'_>, field: &str) -> DecodeError {
     DecodeError::new(
         DecodeErrorKind::Missing,
         check.file,
@@ -206,114 +273,12 @@ fn supported(mode: Abstraction, file: &str) -> Result<Abstraction, DecodeError> 
     ))
 }
 
-/// Somebody who owes money has no equity to plan with.
-fn not_negative(pool: MarginPool, file: &str, path: &str) -> Result<MarginPool, DecodeError> {
-    if pool.equity.is_negative() {
-        return Err(DecodeError::new(
-            DecodeErrorKind::Unsupported,
-            file,
-            path.to_owned(),
-            &format!("the equity of {} is negative: {}", pool.id, pool.equity),
-            "the account owes money; add collateral or close positions at the venue first",
-        ));
-    }
-    Ok(pool)
-}
-
-fn standard_pool(check: &Check<'_>, markets: &Markets) -> Result<MarginPool, DecodeError> {
-    check.summaries()?;
-    let cross = check.state.cross.ok_or_else(|| missing(check, "crossMarginSummary"))?;
-    let free = cross.account_value.minus(cross.total_margin_used);
-    let pool = MarginPool {
-        id: markets.pool.clone(),
-        collateral: markets.collateral.clone(),
-        equity: cross.account_value,
-        free: overflow(check, "crossMarginSummary", free)?,
-        withdrawable: check.state.withdrawable,
-        // The same rule limits a transfer to the spot wallet.
-        transferable: check.state.withdrawable,
-    };
-    not_negative(pool, check.file, "crossMarginSummary.accountValue")
-}
-
-fn overflow<T>(check: &Check<'_>, path: &str, result: Result<T, NumberError>) -> Result<T, DecodeError> {
+pub(super) fn overflow<T>(
+    check: &Check<'_>,
+    path: &str,
+    result: Result<T, NumberError>,
+) -> Result<T, DecodeError> {
     result.map_err(|error| check.error(path, &error.to_string(), "take the venue's answer unchanged"))
-}
-
-fn unified_pool(
-    input: &AccountInput<'_>,
-    check: &Check<'_>,
-    markets: &Markets,
-) -> Result<MarginPool, DecodeError> {
-    let refuse = |file: &str, problem: &str, remedy: &str| {
-        DecodeError::new(DecodeErrorKind::Unsupported, file, String::new(), problem, remedy)
-    };
-    let Some(spot) = input.spot_clearinghouse_state else {
-        return Err(refuse(
-            check.file,
-            "the account is unified, so accountValue and withdrawable mean nothing here",
-            "give the answer to `spotClearinghouseState` as well, or switch the account to the standard mode",
-        ));
-    };
-    let Some(others) = input.other_dexes else {
-        return Err(refuse(
-            check.file,
-            "the account is unified, and positions on other dexes would draw on the same balance",
-            "give the `clearinghouseState` answers of all other dexes (an empty list if there are none)",
-        ));
-    };
-    for other in others {
-        let state = decode_clearinghouse_state(*other)?;
-        if let Some(position) = state.positions.first() {
-            return Err(refuse(
-                other.name,
-                &format!("a position in {} draws on the same unified balance", position.symbol),
-                "close it, or switch the account to the standard mode",
-            ));
-        }
-    }
-    let balances = decode_spot_clearinghouse_state(spot)?;
-    let mut rows = balances.iter().enumerate().filter(|(_, b)| b.token == Some(markets.collateral_token));
-    let (Some((index, balance)), None) = (rows.next(), rows.next()) else {
-        return Err(DecodeError::new(
-            DecodeErrorKind::Missing,
-            spot.name,
-            "balances".to_owned(),
-            &format!("there is not exactly one row of token {}", markets.collateral_token),
-            "take the answer whole, for the same account",
-        ));
-    };
-    let mut result = Usd::ZERO;
-    for held in check.state.positions.iter().filter(|p| p.mode == MarginMode::Cross) {
-        let path = Check::path(held, "unrealizedPnl");
-        let pnl = held.unrealized_pnl.ok_or_else(|| missing(check, &path))?;
-        result = overflow(check, &path, result.plus(pnl))?;
-    }
-    let figures = unified_figures(balance, check, result);
-    let (equity, free) = overflow(check, "assetPositions", figures)?;
-    let pool = MarginPool {
-        id: markets.pool.clone(),
-        collateral: markets.collateral.clone(),
-        equity,
-        free,
-        withdrawable: None,
-        transferable: None,
-    };
-    not_negative(pool, spot.name, &format!("balances[{index}].total"))
-}
-
-/// Equity and free margin. Liquidation of a unified account is documented as cross maintenance over (spot
-/// `total` less isolated `marginUsed`), so `total` contains the isolated buckets.
-fn unified_figures(
-    balance: &wallet::SpotBalance,
-    check: &Check<'_>,
-    cross_result: Usd,
-) -> Result<(Usd, Usd), NumberError> {
-    let total = Usd::new(balance.total.get())?;
-    let loss = cross_result.min(Usd::ZERO);
-    let equity = total.minus(check.isolated()?)?.plus(loss)?;
-    let unreserved = total.minus(Usd::new(balance.hold.get())?)?;
-    Ok((equity, equity.minus(check.cross_margin()?)?.min(unreserved)))
 }
 
 /// The mark price at which the venue valued a position. The context's own where it gives the same value: a
@@ -355,35 +320,41 @@ fn position(held: &HeldPosition, market: &Market) -> Position {
     }
 }
 
+/// The settings that were given for flat symbols, and those of the positions.
 fn settings(
     input: &AccountInput<'_>,
-    check: &Check<'_>,
-    instruments: &Instruments,
-    as_of: Timestamp,
-) -> Result<BTreeMap<Symbol, LeverageSetting>, DecodeError> {
+    parts: &[Part<'_>],
+    snapshot: &mut Snapshot,
+) -> Result<(), DecodeError> {
     let (mut settings, read) = match &input.flat_settings {
         FlatSettings::Read(read) => (read.clone(), true),
         FlatSettings::Assume { other_than } => {
-            (assume_default_settings(instruments, *other_than, as_of), false)
+            (assume_default_settings(&snapshot.instruments, *other_than, snapshot.as_of), false)
         }
     };
-    for held in &check.state.positions {
-        let setting = LeverageSetting::both(held.symbol.clone(), held.leverage, held.mode, as_of);
-        let before = settings.insert(held.symbol.clone(), setting);
-        if let Some(before) = before.filter(|b| read && (!b.is(held.leverage) || b.mode != held.mode)) {
-            let problem = format!(
-                "{}x {} for {}, but the setting was read as {}x {}",
-                held.leverage, held.mode, held.symbol, before.long, before.mode
-            );
-            let path = Check::path(held, "leverage");
-            return Err(check.error(&path, &problem, "read the state and the settings again"));
+    for part in parts {
+        let check = part.check();
+        for held in &part.state.positions {
+            let setting =
+                LeverageSetting::both(held.symbol.clone(), held.leverage, held.mode, snapshot.as_of);
+            let before = settings.insert(held.symbol.clone(), setting);
+            if let Some(before) = before.filter(|b| read && (!b.is(held.leverage) || b.mode != held.mode)) {
+                let problem = format!(
+                    "{}x {} for {}, but the setting was read as {}x {}",
+                    held.leverage, held.mode, held.symbol, before.long, before.mode
+                );
+                let path = Check::path(held, "leverage");
+                return Err(check.error(&path, &problem, "read the state and the settings again"));
+            }
+        }
+        let wrong = settings.iter().find(|(symbol, setting)| **symbol != setting.symbol);
+        if let Some((symbol, setting)) = wrong {
+            let problem = format!("the flat setting given for {symbol} is one of {}", setting.symbol);
+            return Err(check.error("", &problem, "give each setting under its own symbol"));
         }
     }
-    if let Some((symbol, setting)) = settings.iter().find(|(symbol, setting)| **symbol != setting.symbol) {
-        let problem = format!("the flat setting given for {symbol} is one of {}", setting.symbol);
-        return Err(check.error("", &problem, "give each setting under its own symbol"));
-    }
-    Ok(settings)
+    snapshot.settings = settings;
+    Ok(())
 }
 
 /// Leverage settings for symbols whose setting nobody read: **an assumption**, for previews of recorded
@@ -417,7 +388,7 @@ pub fn assume_default_settings(
     instruments.values().map(|instrument| (instrument.symbol.clone(), setting(instrument))).collect()
 }
 
-fn fees(input: &AccountInput<'_>, markets: &Markets) -> Result<FeeRates, DecodeError> {
+fn fees(input: &DexInput<'_>, markets: &Markets) -> Result<FeeRates, DecodeError> {
     if let (Some(dex), FeeInput::Answer(_) | FeeInput::BaseTier) = (&markets.dex, input.fees) {
         return Err(DecodeError::new(
             DecodeErrorKind::Unsupported,
@@ -434,7 +405,7 @@ fn fees(input: &AccountInput<'_>, markets: &Markets) -> Result<FeeRates, DecodeE
     }
 }
 
-fn open_orders(input: &AccountInput<'_>, instruments: &Instruments) -> Result<Vec<OpenOrder>, DecodeError> {
+fn open_orders(input: &DexInput<'_>, instruments: &Instruments) -> Result<Vec<OpenOrder>, DecodeError> {
     let OpenOrdersInput::Answer(body) = input.open_orders else { return Ok(Vec::new()) };
     let mut orders = Vec::new();
     for order in decode_open_orders(body)? {

@@ -3,8 +3,8 @@
 use evenkeel_types::{Decimal, Exact as _, FeeRates, Qty, Rate};
 
 use super::Body;
-use crate::error::{DecodeError, DecodeErrorKind};
 use crate::read::Node;
+use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::wire;
 
 /// Where an account's money is. Nothing about a balance can be believed before this is known.
@@ -55,6 +55,13 @@ pub struct SpotBalance {
     pub total: Qty,
     /// The part that is reserved: by spot orders, and in a unified account also by perpetuals.
     pub hold: Qty,
+}
+
+impl SpotBalance {
+    /// A balance of nothing.
+    pub(super) fn nothing(token: u32) -> Self {
+        Self { coin: String::new(), token: Some(token), total: Qty::ZERO, hold: Qty::ZERO }
+    }
 }
 
 /// Decodes `spotClearinghouseState`.

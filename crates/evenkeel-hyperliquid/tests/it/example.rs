@@ -1,6 +1,6 @@
 //! The project's own recorded account: coherent in every figure.
 
-use evenkeel_hyperliquid::{decode_clearinghouse_state, decode_meta_and_asset_ctxs};
+use evenkeel_hyperliquid::decode::{decode_clearinghouse_state, decode_meta_and_asset_ctxs};
 use evenkeel_margin::Account as Margin;
 use evenkeel_types::{
     Decimal, Leverage, MarginMode, MarginModes, PoolId, PositionSide, PriceRule, Scope, TradingStatus, Usd,
@@ -13,7 +13,7 @@ fn the_account_is_read_whole() {
     let account = Account::example();
     let mut input = account.input();
     input.scope = Scope::of([symbol("SOL"), symbol("BTC"), symbol("ETH"), symbol("HYPE")]);
-    let snapshot = evenkeel_hyperliquid::decode_snapshot(&input).unwrap();
+    let snapshot = evenkeel_hyperliquid::decode::decode_snapshot(&input).unwrap();
 
     assert_eq!(snapshot.account_value().unwrap(), Usd::new(200).unwrap());
     assert_eq!(snapshot.gross().unwrap().to_string(), "299.49946");
@@ -70,7 +70,7 @@ fn instruments_have_the_venues_rules() {
     }
     assert_eq!(snapshot.instrument(&symbol("MEGA")).unwrap().margin_modes, MarginModes::StrictIsolated);
     assert_eq!(snapshot.instrument(&symbol("MATIC")).unwrap().status, TradingStatus::Closed);
-    let markets = decode_meta_and_asset_ctxs(account.input().meta_and_asset_ctxs).unwrap();
+    let markets = decode_meta_and_asset_ctxs(account.input().dexes[0].meta_and_asset_ctxs).unwrap();
     assert_eq!(markets.get(&symbol("SOL")).unwrap().index, 3, "delisted assets keep their index");
     assert_eq!(markets.dex, None);
 }
@@ -163,6 +163,6 @@ fn quoting_makes_no_difference() {
         assert_ne!(changed.markets, account.markets);
         assert_eq!(changed.snapshot().unwrap(), want, "all numbers quoted: {quote}");
     }
-    let state = decode_clearinghouse_state(account.input().clearinghouse_state).unwrap();
+    let state = decode_clearinghouse_state(account.input().dexes[0].clearinghouse_state).unwrap();
     assert_eq!(state.cross_maintenance.unwrap().to_string(), "4.866943");
 }

@@ -7,7 +7,7 @@
 //! - `clearinghouseState_4.json` (2023): an older formula was in force; its prices lie 1 % beside today's.
 //! - `live_selection_1.json` (positions): the rows were cut down to size, entry, value and profit.
 
-use evenkeel_hyperliquid::{Body, HeldPosition, decode_clearinghouse_state};
+use evenkeel_hyperliquid::decode::{Body, HeldPosition, decode_clearinghouse_state};
 use evenkeel_margin::{Account as Margin, MarginRules, cash_leg, liquidation_price, maintenance_rate};
 use evenkeel_types::{Decimal, MarginMode, MarginTier, Price, Rate, Usd};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use evenkeel_hyperliquid::{
+use evenkeel_hyperliquid::decode::{
     Body, decode_clearinghouse_state, decode_meta, decode_meta_and_asset_ctxs, decode_open_orders,
     decode_spot_clearinghouse_state, decode_user_abstraction, decode_user_fees,
 };
@@ -160,7 +160,7 @@ fn a_missing_field_is_never_a_zero() {
         (
             example.state.clone(),
             (|bytes| decode_clearinghouse_state(Body::new("x", bytes)).map(|v| format!("{v:?}")))
-                as fn(&[u8]) -> Result<String, evenkeel_hyperliquid::DecodeError>,
+                as fn(&[u8]) -> Result<String, evenkeel_hyperliquid::decode::DecodeError>,
         ),
         (example.markets.clone(), |bytes| {
             decode_meta_and_asset_ctxs(Body::new("x", bytes)).map(|v| format!("{v:?}"))

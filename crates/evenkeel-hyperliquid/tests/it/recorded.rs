@@ -6,7 +6,7 @@
 //! - `live_selection_1` positions: cut down, no leverage and no margin.
 //! - `live_selection_4` margin summary without positions and cross summary: nothing to decode but four numbers.
 
-use evenkeel_hyperliquid::{
+use evenkeel_hyperliquid::decode::{
     Body, ClearinghouseState, DecodeErrorKind, Markets, decode_clearinghouse_state, decode_meta,
     decode_meta_and_asset_ctxs, decode_open_orders, decode_spot_clearinghouse_state, decode_user_fees,
 };
@@ -180,8 +180,9 @@ fn metas() {
     }
     // Explicit tables (BTC), implicit ids (SOL), and the counts of the whole testnet body.
     let testnet = &all[1];
-    let of =
-        |counts: fn(&evenkeel_hyperliquid::Market) -> bool| testnet.list.iter().filter(|m| counts(m)).count();
+    let of = |counts: fn(&evenkeel_hyperliquid::decode::Market) -> bool| {
+        testnet.list.iter().filter(|m| counts(m)).count()
+    };
     assert_eq!(testnet.list.len(), 201);
     assert_eq!(of(|m| m.instrument.status == TradingStatus::Closed), 35);
     assert_eq!(of(|m| m.instrument.margin_modes != MarginModes::Both), 20);

@@ -1,6 +1,6 @@
 //! What is refused, and that the message names file, field, values and remedy in one line.
 
-use evenkeel_hyperliquid::{
+use evenkeel_hyperliquid::decode::{
     AbstractionInput, Body, DecodeError, DecodeErrorKind, FeeInput, FlatSettings, OpenOrdersInput,
     assume_default_settings, decode_meta, decode_open_orders, decode_snapshot, decode_user_abstraction,
     decode_user_fees,
@@ -266,7 +266,11 @@ fn unified_accounts() {
     let other = [Body::new("xyz.json", &unified.state)];
     let mut input = unified.input();
     input.other_dexes = Some(&other);
-    refused(decode_snapshot(&input), DecodeErrorKind::Unsupported, &["xyz.json: ", "BTC", "close it"]);
+    refused(
+        decode_snapshot(&input),
+        DecodeErrorKind::Unsupported,
+        &["xyz.json: ", "BTC", "close the position"],
+    );
     for rows in ["", &format!("{usdc},{usdc}")] {
         let odd = Account { spot: spot(rows), ..unified.clone() };
         refused(
@@ -319,14 +323,14 @@ fn scope_settings_and_fees() {
     assert_eq!((decoded.taker.get(), decoded.maker.get()), (d("0.0003024"), d("-0.00001")));
     assert!(decode_user_fees(Body::new("userFees", b"{\"userAddRate\":\"0\"}")).is_err());
     input.flat_settings = FlatSettings::Assume { other_than: Leverage::ONE };
-    input.fees = FeeInput::Answer(Body::new("userFees", fees));
+    input.dexes[0].fees = FeeInput::Answer(Body::new("userFees", fees));
     assert_eq!(decode_snapshot(&input).unwrap().fee(&symbol("ETH")).unwrap().taker.get(), d("0.0003024"));
 
     // The deployer of a builder dex adds a fee that no answer shows.
     let state = parse(&account.state).to_string().replace("BTC", "xyz:BTC").replace("SOL", "xyz:SOL");
     let builder = Account::around(&serde_json::from_str(&state).unwrap(), 40, 0);
     let mut input = builder.input();
-    input.fees = FeeInput::BaseTier;
+    input.dexes[0].fees = FeeInput::BaseTier;
     refused(
         decode_snapshot(&input),
         DecodeErrorKind::Unsupported,
@@ -379,6 +383,6 @@ fn resting_orders() {
     let unknown = account(json!([row(json!({ "coin": "WIF" }))]));
     refused(unknown.snapshot(), DecodeErrorKind::Inconsistent, &["openOrders.json: ", "order 7", "WIF"]);
     let mut input = unknown.input();
-    input.open_orders = OpenOrdersInput::AssumeNone;
+    input.dexes[0].open_orders = OpenOrdersInput::AssumeNone;
     assert!(decode_snapshot(&input).unwrap().open_orders.is_empty());
 }

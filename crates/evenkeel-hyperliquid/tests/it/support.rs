@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use evenkeel_hyperliquid::{
-    AbstractionInput, AccountInput, Body, DecodeError, FeeInput, FlatSettings, OpenOrdersInput,
-    decode_snapshot,
+use evenkeel_hyperliquid::capabilities;
+use evenkeel_hyperliquid::decode::{
+    AbstractionInput, AccountInput, Body, DecodeError, DexInput, FeeInput, FlatSettings, OpenOrdersInput,
+    base_fees, decode_snapshot,
 };
 use evenkeel_types::{AccountId, Decimal, Leverage, Scope, Snapshot, Symbol, VenueId, parse_decimal};
 use serde_json::Value;
@@ -106,14 +107,18 @@ impl Account {
         AccountInput {
             venue: VenueId::new("hyperliquid").unwrap(),
             account: AccountId::new("recorded").unwrap(),
+            capabilities: capabilities(),
             scope: Scope::default(),
-            clearinghouse_state: Body::new("clearinghouseState.json", &self.state),
-            meta_and_asset_ctxs: Body::new("metaAndAssetCtxs.json", &self.markets),
+            dexes: vec![DexInput {
+                clearinghouse_state: Body::new("clearinghouseState.json", &self.state),
+                meta_and_asset_ctxs: Body::new("metaAndAssetCtxs.json", &self.markets),
+                open_orders: OpenOrdersInput::Answer(Body::new("openOrders.json", &self.orders)),
+                fees: FeeInput::Known(base_fees()),
+            }],
             abstraction: AbstractionInput::Answer(Body::new("userAbstraction.json", &self.abstraction)),
             spot_clearinghouse_state: Some(Body::new("spotClearinghouseState.json", &self.spot)),
             other_dexes: Some(&[]),
-            open_orders: OpenOrdersInput::Answer(Body::new("openOrders.json", &self.orders)),
-            fees: FeeInput::Known(evenkeel_hyperliquid::base_fees()),
+            available: Vec::new(),
             flat_settings: FlatSettings::Assume { other_than: Leverage::ONE },
         }
     }

@@ -1,0 +1,360 @@
+//! What this venue can do beyond the common traits.
+
+use std::time::Duration;
+
+use evenkeel_exchange::{
+    CancelAll, DeadManSwitch, Effect, ErrorKind, Fenced, Fencing, Observe as _, Operation, Protective,
+    Result, Route, StopIntent, StopOrders, StopSize, StopState, StopStatus, TopUp, Trade as _, Transfers,
+    async_trait,
+};
+use evenkeel_http::Urgency;
+use evenkeel_types::{
+    ClientOrderId, Leverage, OpenOrder, OrderKind, OrderStatus, Qty, Scope, Symbol, Timestamp, Usd,
+};
+
+use super::plumbing::Key;
+use super::trader::{Hyperliquid, cancelled, one_each, whole};
+use crate::decode::{Answer, OrderRecord, StatusEntry, decode_clearinghouse_state, decode_open_orders};
+use crate::encode::{self, dex_of};
+use crate::error::{Failure, refusal};
+use crate::sign::{Action, Grouping, UserAction, sign_user_action};
+use crate::wire::Envelope;
+
+/// Cancels in one action. It may weigh 200, measured with cancels; half of that leaves room for what is not known.
+const CANCELS_PER_REQUEST: usize = 100;
+/// The venue keeps 5 000 open orders of an account at most.
+const ORDERS_MAX: usize = 5000;
+/// The venue refuses a dead-man switch that is nearer than this.
+const SWITCH_MIN: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl StopOrders for Hyperliquid {
+    /// Fixed sizes go in one request; an order on the whole position goes in one of its own, attached to the position.
+    ///
+    /// The trigger is the mark price. Without a worst price an order may trade up to 10 % beyond its trigger.
+    async fn place_stops(&self, stops: &[StopIntent]) -> Vec<Result<StopState>> {
+        let mut outcomes = Vec::with_capacity(stops.len());
+        let mut fixed = Vec::new();
+        for (index, stop) in stops.iter().enumerate() {
+            outcomes.push(match stop.size {
+                StopSize::WholePosition => Some(self.place_on_position(stop).await),
+                _ => match self.encoded(stop, None).await {
+                    Ok(wire) => {
+                        fixed.push((index, stop, wire));
+                        None
+                    }
+                    Err(error) => Some(Err(error)),
+                },
+            });
+        }
+        let per_request = usize::try_from(self.capabilities().orders_per_request).unwrap_or(1).max(1);
+        for batch in fixed.chunks(per_request) {
+            let orders = batch.iter().map(|(_, _, wire)| wire.clone()).collect();
+            let answers =
+                self.place_batch(Operation::PlaceStop, orders, Grouping::Na, Urgency::ReducesRisk).await;
+            for ((index, stop, _), entry) in batch.iter().zip(answers) {
+                if let Some(outcome) = outcomes.get_mut(*index) {
+                    *outcome = Some(self.stop_state(stop, entry));
+                }
+            }
+        }
+        let unanswered = || {
+            let failure = Failure::new(ErrorKind::Decode, Effect::Unknown, "no outcome for this order");
+            Err(failure.error(self.venue(), Operation::PlaceStop))
+        };
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
+    }
+
+    async fn stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<StopState>> {
+        let record = self.reader.record(Operation::Stop, id).await?;
+        record
+            .map(|record| stop_of(symbol, id, &record).map_err(|f| f.error(self.venue(), Operation::Stop)))
+            .transpose()
+    }
+
+    async fn cancel_stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
+        self.cancel(symbol, id).await
+    }
+}
+
+impl Hyperliquid {
+    fn failed(&self, operation: Operation, failure: &Failure) -> evenkeel_exchange::Error {
+        failure.error(self.venue(), operation)
+    }
+
+    async fn encoded(&self, stop: &StopIntent, held: Option<Qty>) -> Result<crate::sign::OrderWire> {
+        let operation = Operation::PlaceStop;
+        let coin = self.coin(operation, &stop.symbol).await?;
+        let market = coin.market().ok_or_else(|| self.reader.accounts.unlisted(operation, &stop.symbol))?;
+        encode::stop(stop, market, coin.asset, held).map_err(|failure| self.failed(operation, &failure))
+    }
+
+    async fn place_on_position(&self, stop: &StopIntent) -> Result<StopState> {
+        let operation = Operation::PlaceStop;
+        let held = self.held(operation, &stop.symbol).await?;
+        let wire = self.encoded(stop, held).await?;
+        let answers =
+            self.place_batch(operation, vec![wire], Grouping::PositionTpsl, Urgency::ReducesRisk).await;
+        let unanswered = || {
+            let failure = Failure::new(ErrorKind::Decode, Effect::Unknown, "no outcome for this order");
+            Err(self.failed(operation, &failure))
+        };
+        answers.into_iter().next().map_or_else(unanswered, |entry| self.stop_state(stop, entry))
+    }
+
+    /// The size of the position, read now.
+    async fn held(&self, operation: Operation, symbol: &Symbol) -> Result<Option<Qty>> {
+        let plumbing = self.reader.plumbing();
+        let key = Key::State(dex_of(symbol).to_owned());
+        // Nothing is written by looking, whatever it is looked for.
+        let unwritten =
+            |failure: Failure| self.failed(operation, &Failure { effect: Effect::NotApplied, ..failure });
+        let answers = plumbing.gather(Operation::Snapshot, [key.clone()]).await;
+        let reply = answers.get(&key).map_err(unwritten)?;
+        let state = decode_clearinghouse_state(reply.body());
+        let state =
+            state.map_err(|error| unwritten(Failure::nothing(ErrorKind::Decode, error.to_string())))?;
+        Ok(state.positions.iter().find(|held| held.symbol == *symbol).map(|held| held.qty))
+    }
+
+    fn stop_state(
+        &self,
+        stop: &StopIntent,
+        entry: std::result::Result<StatusEntry, Failure>,
+    ) -> Result<StopState> {
+        let state = |oid: Option<u64>, status| StopState {
+            id: stop.id,
+            venue_order_id: oid.map(|oid| oid.to_string()),
+            status,
+        };
+        let outcome = entry.and_then(|entry| match entry {
+            StatusEntry::Resting { oid, .. } => Ok(state(Some(oid), StopStatus::Waiting)),
+            // Armed; its number is in the list of open orders.
+            StatusEntry::Waiting => Ok(state(None, StopStatus::Waiting)),
+            StatusEntry::Filled { oid, .. } => Ok(state(Some(oid), StopStatus::Executed)),
+            StatusEntry::Success => {
+                let problem = "an answer that no order gets";
+                Err(Failure::new(ErrorKind::Decode, Effect::Unknown, problem))
+            }
+            StatusEntry::Error(text) => Err(refusal(&text)),
+        });
+        outcome.map_err(|failure| self.failed(Operation::PlaceStop, &failure))
+    }
+
+    async fn cancel_chunks(&self, orders: Vec<(u32, u64)>) -> std::result::Result<(), Failure> {
+        for chunk in orders.chunks(CANCELS_PER_REQUEST) {
+            let action = Action::Cancel { cancels: chunk.to_vec() };
+            let answer = self.act(Operation::CancelAll, &action, chunk.len(), Urgency::ReducesRisk).await;
+            cancelled(one_each(answer, chunk.len()))?;
+        }
+        Ok(())
+    }
+
+    async fn open_orders(&self, operation: Operation, symbol: Option<&Symbol>) -> Result<Vec<OpenOrder>> {
+        let dexes: Vec<String> = match symbol {
+            Some(symbol) => vec![dex_of(symbol).to_owned()],
+            None => {
+                // Finds the dexes that are in use.
+                self.reader.snapshot(&Scope::default()).await.map_err(|error| {
+                    let failure = Failure { effect: Effect::NotApplied, ..Failure::of(&error) };
+                    self.failed(operation, &failure)
+                })?;
+                self.reader.accounts.memory.lock().markets.keys().cloned().collect()
+            }
+        };
+        let keys: Vec<Key> = dexes.into_iter().map(Key::Orders).collect();
+        let answers = self.reader.plumbing().gather(Operation::Snapshot, keys.clone()).await;
+        let mut orders = Vec::new();
+        for key in keys {
+            let unwritten =
+                |failure: Failure| self.failed(operation, &Failure { effect: Effect::NotApplied, ..failure });
+            let reply = answers.get(&key).map_err(unwritten)?;
+            let rows = decode_open_orders(reply.body());
+            orders.extend(
+                rows.map_err(|error| unwritten(Failure::nothing(ErrorKind::Decode, error.to_string())))?,
+            );
+        }
+        Ok(orders)
+    }
+}
+
+fn stop_of(
+    symbol: &Symbol,
+    id: &ClientOrderId,
+    record: &OrderRecord,
+) -> std::result::Result<StopState, Failure> {
+    if record.symbol != *symbol {
+        let problem = format!("asked for an order in {symbol}, the venue answered about {}", record.symbol);
+        return Err(Failure::nothing(ErrorKind::Decode, problem));
+    }
+    let traded = record.remaining < record.ordered;
+    let status = match record.status {
+        OrderStatus::Open if record.venue_status == "triggered" => StopStatus::Triggered,
+        OrderStatus::Filled => StopStatus::Executed,
+        OrderStatus::Cancelled if traded && record.reduce_only == Some(false) => StopStatus::Executed,
+        OrderStatus::Cancelled => StopStatus::Cancelled,
+        OrderStatus::Rejected => StopStatus::Rejected,
+        _ => StopStatus::Waiting,
+    };
+    Ok(StopState { id: *id, venue_order_id: Some(record.oid.to_string()), status })
+}
+
+#[async_trait]
+impl CancelAll for Hyperliquid {
+    /// The venue has no such action: the open orders are read and cancelled in batches. Orders of spot pairs stay. For
+    /// the whole account: on the validator-operated dex and on the builder dexes that are in use.
+    async fn cancel_all(&self, symbol: Option<&Symbol>, protective: Protective) -> Result<u32> {
+        let operation = Operation::CancelAll;
+        let orders = self.open_orders(operation, symbol).await?;
+        if orders.len() > ORDERS_MAX {
+            let problem =
+                format!("{} open orders are more than the {ORDERS_MAX} that the venue allows", orders.len());
+            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Decode, problem)));
+        }
+        let mut cancels = Vec::new();
+        for order in orders {
+            let wanted = symbol.is_none_or(|symbol| *symbol == order.symbol);
+            let kept =
+                protective == Protective::Keep && (order.is_protective() || order.kind != OrderKind::Limit);
+            if !wanted || kept || is_spot(&order.symbol) {
+                continue;
+            }
+            let coin = self.coin(operation, &order.symbol).await?;
+            let oid = order.venue_order_id.parse().map_err(|_| {
+                self.failed(operation, &Failure::nothing(ErrorKind::Decode, "an order without a number"))
+            })?;
+            cancels.push((coin.asset, oid));
+        }
+        let count = u32::try_from(cancels.len()).unwrap_or(u32::MAX);
+        // A second batch that fails leaves the first one done.
+        let one_batch = cancels.len() <= CANCELS_PER_REQUEST;
+        let done = self.cancel_chunks(cancels).await;
+        done.map_err(|failure| {
+            let effect = if one_batch { failure.effect } else { Effect::Unknown };
+            self.failed(operation, &Failure { effect, ..failure })
+        })?;
+        Ok(count)
+    }
+}
+
+/// Spot pairs are `@107` or `PURR/USDC`, outcome tokens `+10` or `#10`.
+fn is_spot(symbol: &Symbol) -> bool {
+    symbol.as_str().starts_with(['@', '+', '#']) || symbol.as_str().contains('/')
+}
+
+#[async_trait]
+impl DeadManSwitch for Hyperliquid {
+    /// Cancels **all** open orders, protective ones too. The venue refuses it to accounts that have traded less than
+    /// 1 000 000 USD, and carries it out ten times a day at most. At least 5 s ahead.
+    async fn arm(&self, within: Duration) -> Result<()> {
+        let operation = Operation::DeadManSwitch;
+        if within < SWITCH_MIN {
+            let problem = format!("{within:?} is too soon: the venue wants at least {SWITCH_MIN:?}");
+            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Invalid, problem)));
+        }
+        let now = self.reader.plumbing().venue_now(operation).await;
+        let now = now
+            .map_err(|failure| self.failed(operation, &Failure { effect: Effect::NotApplied, ..failure }))?;
+        let time = Some(now.after(within).0);
+        self.set(operation, &Action::ScheduleCancel { time }, Urgency::ReducesRisk).await
+    }
+
+    async fn disarm(&self) -> Result<()> {
+        let action = Action::ScheduleCancel { time: None };
+        self.set(Operation::DeadManSwitch, &action, Urgency::ReducesRisk).await
+    }
+}
+
+#[async_trait]
+impl TopUp for Hyperliquid {
+    /// Only for `strictIsolated` coins; the venue refuses others.
+    async fn top_up(&self, symbol: &Symbol, leverage: Leverage) -> Result<()> {
+        let operation = Operation::TopUp;
+        let coin = self.coin(operation, symbol).await?;
+        let action = Action::TopUpIsolatedOnlyMargin { asset: coin.asset, leverage: leverage.to_string() };
+        self.set(operation, &action, Urgency::ReducesRisk).await
+    }
+}
+
+#[async_trait]
+impl Fencing for Hyperliquid {
+    /// Signs a `noop` with the lost order's nonce. All orders that went in the same request are fenced off with it.
+    async fn fence(&self, _symbol: &Symbol, id: &ClientOrderId) -> Result<Fenced> {
+        let operation = Operation::Fence;
+        let Some(nonce) = self.nonce_of(id) else {
+            let problem = format!("order {id} was not sent by this process, or too long ago");
+            return Err(self.failed(operation, &Failure::nothing(ErrorKind::NotFound, problem)));
+        };
+        let plumbing = self.reader.plumbing();
+        let answer = async {
+            plumbing.take_for_action(1, Urgency::ReducesRisk).await?;
+            // Without an end of its own: it must be able to overtake what it fences off.
+            let body = self.signed(&Action::Noop, nonce, None)?;
+            self.send(operation, body).await
+        };
+        match answer.await {
+            // The nonce is used, or below all that the venue still takes: something was carried out with it, or it can
+            // only be asked for.
+            Ok(Answer::Refused(text)) if text.starts_with("Invalid nonce") => Ok(Fenced::Used),
+            answer => {
+                whole(answer).map(|()| Fenced::Impossible).map_err(|failure| self.failed(operation, &failure))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Transfers for Hyperliquid {
+    /// Standard accounts only, and only with the account's own key: the venue takes this action from no agent.
+    async fn transfer(&self, route: Route, amount: Usd) -> Result<()> {
+        let operation = Operation::Transfer;
+        let invalid =
+            |problem: String| self.failed(operation, &Failure::nothing(ErrorKind::Invalid, problem));
+        let Some(master) = &self.credentials.master else {
+            let problem =
+                "moving money between wallets needs the account's own key (Credentials::danger_master)";
+            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Auth, problem)));
+        };
+        if !amount.is_positive() {
+            return Err(invalid(format!("the amount must be above zero, not {amount}")));
+        }
+        crate::sign::usd_micros(&amount.get()).map_err(|error| invalid(format!("{amount}: {error}")))?;
+        let to_perp = match route {
+            Route::SpotToPerp => true,
+            Route::PerpToSpot => false,
+            _ => return Err(invalid("this venue has no such way".into())),
+        };
+        let plumbing = self.reader.plumbing();
+        let sent = async {
+            plumbing.take_for_action(1, Urgency::Ordinary).await?;
+            let now = plumbing.venue_now(operation).await?;
+            let nonce = self.next_nonce(now);
+            // For a sub-account the venue wants it named within the amount.
+            let amount = match self.credentials.account.vault() {
+                None => amount.to_string(),
+                Some(sub) => format!("{amount} subaccount:{sub}"),
+            };
+            let action = UserAction::UsdClassTransfer { amount, to_perp, nonce };
+            let network = self.reader.environment().network();
+            let (action, signature) = sign_user_action(master, network, &action)
+                .map_err(|error| Failure::nothing(ErrorKind::Auth, format!("not signed: {error}")))?;
+            let envelope = Envelope {
+                action: &action,
+                nonce,
+                signature: &signature,
+                vault_address: None,
+                expires_after: None,
+            };
+            let body = serde_json::to_vec(&envelope)
+                .map_err(|error| Failure::nothing(ErrorKind::Invalid, error.to_string()))?;
+            self.send(operation, body.into()).await
+        };
+        whole(sent.await).map_err(|failure| self.failed(operation, &failure))
+    }
+}
+
+impl Hyperliquid {
+    fn next_nonce(&self, now: Timestamp) -> u64 {
+        self.nonces.next(now)
+    }
+}

@@ -1,0 +1,106 @@
+//! What is remembered between calls, and for how long it may be used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use evenkeel_types::{FeeRates, LeverageSetting, Symbol, Timestamp};
+
+use crate::decode::{Abstraction, Markets, PerpDex};
+
+/// Rates change once a day.
+const FEES_AGE: Duration = Duration::from_secs(600);
+/// Somebody may switch the account's mode at the venue. A minute is what a run takes, and every snapshot of another
+/// mode than the account has is caught by its checks, or by the venue.
+const MODE_AGE: Duration = Duration::from_secs(60);
+/// New dexes are listed now and then.
+const DEXES_AGE: Duration = Duration::from_secs(600);
+/// How long a flat coin's setting may stand in a snapshot. It says there when it was read, and no order that adds risk
+/// is sent without reading it again; but one costs 20 of the 1 200 that a minute has.
+const SETTING_AGE: Duration = Duration::from_secs(30);
+/// How long a margin mode that was read may be relied on when its leverage is set.
+const MODE_OF_COIN_AGE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Known>);
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    mode: Option<(Timestamp, Abstraction)>,
+    fees: Option<(Timestamp, FeeRates)>,
+    dexes: Option<(Timestamp, Arc<Vec<PerpDex>>)>,
+    scanned: Option<Timestamp>,
+    /// Builder dexes that hold something.
+    pub(super) active: BTreeSet<String>,
+    /// By dex; a coin never changes its place.
+    pub(super) markets: BTreeMap<String, Arc<Markets>>,
+    /// Of flat coins, with the moment of reading by our clock.
+    settings: BTreeMap<Symbol, (Timestamp, LeverageSetting)>,
+    /// What was held at the last reading.
+    pub(super) held: BTreeSet<Symbol>,
+}
+
+fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
+    // A clock that went back makes nothing fresh.
+    known.filter(|(at, _)| now >= *at && now.since(*at) <= age).map(|(_, value)| value.clone())
+}
+
+impl Memory {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
+        // Nothing is ever left half done under this lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    pub(super) fn mode(&self, now: Timestamp) -> Option<Abstraction> {
+        fresh(self.mode.as_ref(), now, MODE_AGE)
+    }
+
+    pub(super) fn learn_mode(&mut self, at: Timestamp, mode: Abstraction) {
+        self.mode = Some((at, mode));
+    }
+
+    pub(super) fn fees(&self, now: Timestamp) -> Option<FeeRates> {
+        fresh(self.fees.as_ref(), now, FEES_AGE)
+    }
+
+    pub(super) fn learn_fees(&mut self, at: Timestamp, fees: FeeRates) {
+        self.fees = Some((at, fees));
+    }
+
+    pub(super) fn dexes(&self, now: Timestamp) -> Option<Arc<Vec<PerpDex>>> {
+        fresh(self.dexes.as_ref(), now, DEXES_AGE)
+    }
+
+    pub(super) fn learn_dexes(&mut self, at: Timestamp, dexes: Vec<PerpDex>) {
+        self.dexes = Some((at, Arc::new(dexes)));
+    }
+
+    /// Whether all dexes were looked through for positions not long ago.
+    pub(super) fn is_scanned(&self, now: Timestamp) -> bool {
+        fresh(self.scanned.map(|at| (at, ())).as_ref(), now, DEXES_AGE).is_some()
+    }
+
+    pub(super) fn learn_scan(&mut self, at: Timestamp) {
+        self.scanned = Some(at);
+    }
+
+    pub(super) fn setting(&self, symbol: &Symbol, now: Timestamp) -> Option<LeverageSetting> {
+        fresh(self.settings.get(symbol), now, SETTING_AGE)
+    }
+
+    /// The setting, young enough to write another leverage with the same mode.
+    pub(super) fn recent_setting(&self, symbol: &Symbol, now: Timestamp) -> Option<LeverageSetting> {
+        fresh(self.settings.get(symbol), now, MODE_OF_COIN_AGE)
+    }
+
+    pub(super) fn learn_setting(&mut self, at: Timestamp, setting: LeverageSetting) {
+        self.settings.insert(setting.symbol.clone(), (at, setting));
+    }
+
+    /// Before and after everything that may change it.
+    pub(super) fn forget_setting(&mut self, symbol: &Symbol) {
+        self.settings.remove(symbol);
+    }
+}

@@ -1,0 +1,462 @@
+//! The connector that trades. Every write is signed once, sent once, and its answer read as it stands.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use evenkeel_exchange::{
+    Abilities, Effect, ErrorKind, FundingRate, Observe, Operation, OrderRequest, ReadAbilities, Result,
+    Trade, async_trait,
+};
+use evenkeel_http::Urgency;
+use evenkeel_types::{
+    Capabilities, ClientOrderId, FeeRates, Fill, Instruments, Leverage, LeverageSetting, MarginMode,
+    OrderIntent, OrderState, OrderStatus, Qty, Scope, Snapshot, Symbol, TimeInForce, Timestamp, Usd, VenueId,
+};
+use futures_util::future::join_all;
+
+use super::account::Coin;
+use super::plumbing::undecoded;
+use super::reader::Reader;
+use crate::config::{Builder, Credentials, Settings};
+use crate::decode::{Answer, Body, Cloid, StatusEntry, decode_answer};
+use crate::encode;
+use crate::error::{Failure, refusal};
+use crate::nonce::Nonces;
+use crate::sign::{self, Action, Grouping, OrderWire, usd_micros};
+use crate::wire::Envelope;
+
+/// How many orders' nonces are remembered for fencing them off: the venue itself keeps the hundred highest of a key,
+/// and several orders share one.
+const REMEMBERED_ORDERS: usize = 2000;
+
+/// Hyperliquid for trading: an agent's key signs, and an account, sub-account or vault is acted for. See the
+/// [crate documentation](crate).
+///
+/// Cheap to clone; clones share the rate budget, the nonces and what was read.
+#[derive(Debug, Clone)]
+pub struct Hyperliquid {
+    pub(super) reader: Reader,
+    pub(super) credentials: Credentials,
+    pub(super) nonces: Arc<Nonces>,
+    validity: Duration,
+    /// With which nonce an order was sent, newest last.
+    sent: Arc<Mutex<VecDeque<(ClientOrderId, u64)>>>,
+}
+
+impl Hyperliquid {
+    pub(crate) fn new(settings: Settings, credentials: Credentials) -> Self {
+        let validity = settings.validity;
+        let signer = credentials.signer.address();
+        let mut reader = Reader::new(settings, credentials.account);
+        reader.signer = Some(signer);
+        Self { reader, nonces: Nonces::of(signer), credentials, validity, sent: Arc::default() }
+    }
+
+    /// States the environment, then the credentials; see [`Builder`].
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The part that only reads: give it to whoever must not trade.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    fn error(&self, operation: Operation, failure: &Failure) -> evenkeel_exchange::Error {
+        self.reader.plumbing().error(operation, failure)
+    }
+
+    /// Signs an action and sends it, once. `items` are its parts, which it is charged for.
+    pub(super) async fn act(
+        &self,
+        operation: Operation,
+        action: &Action,
+        items: usize,
+        urgency: Urgency,
+    ) -> std::result::Result<Answer, Failure> {
+        let plumbing = self.reader.plumbing();
+        plumbing.take_for_action(items, urgency).await?;
+        // After the wait, so that the action's validity does not begin before it can leave.
+        let now = plumbing.venue_now(operation).await?;
+        let nonce = self.nonces.next(now);
+        self.remember(action, nonce);
+        let body = self.signed(action, nonce, Some(now.after(self.validity)))?;
+        self.send(operation, body).await
+    }
+
+    /// Sends what was signed, once.
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        body: Bytes,
+    ) -> std::result::Result<Answer, Failure> {
+        let answer = self.reader.plumbing().act(operation, body).await?;
+        decode_answer(Body::new("exchange", &answer)).map_err(|error| undecoded(operation, &error))
+    }
+
+    /// The body of an L1 action. Signing touches nothing but memory.
+    pub(super) fn signed(
+        &self,
+        action: &Action,
+        nonce: u64,
+        expires_after: Option<Timestamp>,
+    ) -> std::result::Result<Bytes, Failure> {
+        let vault = self.credentials.account.vault();
+        let network = self.reader.environment().network();
+        let signer = &*self.credentials.signer;
+        let unsigned = |error: String| Failure::nothing(ErrorKind::Auth, format!("not signed: {error}"));
+        let signature = sign::sign_action(signer, network, action, nonce, vault.as_ref(), expires_after)
+            .map_err(|error| unsigned(error.to_string()))?;
+        let envelope = Envelope {
+            action,
+            nonce,
+            signature: &signature,
+            vault_address: vault.map(|vault| vault.to_string()),
+            expires_after: expires_after.map(|at| at.0),
+        };
+        serde_json::to_vec(&envelope).map(Bytes::from).map_err(|error| unsigned(error.to_string()))
+    }
+
+    fn remember(&self, action: &Action, nonce: u64) {
+        let Action::Order { orders, .. } = action else { return };
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let ids = orders.iter().filter_map(|order| Cloid::parse(order.cloid.as_deref()?)?.ours());
+        sent.extend(ids.map(|id| (id, nonce)));
+        let excess = sent.len().saturating_sub(REMEMBERED_ORDERS);
+        sent.drain(..excess);
+    }
+
+    /// The nonce that an order was sent with, where it is remembered.
+    pub(super) fn nonce_of(&self, id: &ClientOrderId) -> Option<u64> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.iter().rev().find(|(known, _)| known == id).map(|(_, nonce)| *nonce)
+    }
+
+    /// An action that is accepted or refused as a whole.
+    pub(super) async fn set(&self, operation: Operation, action: &Action, urgency: Urgency) -> Result<()> {
+        let answer = self.act(operation, action, 1, urgency).await;
+        whole(answer).map_err(|failure| self.error(operation, &failure))
+    }
+
+    /// Orders of one request, with one outcome each.
+    pub(super) async fn place_batch(
+        &self,
+        operation: Operation,
+        orders: Vec<OrderWire>,
+        grouping: Grouping,
+        urgency: Urgency,
+    ) -> Vec<std::result::Result<StatusEntry, Failure>> {
+        let count = orders.len();
+        let answer = self.act(operation, &Action::Order { orders, grouping }, count, urgency).await;
+        one_each(answer, count)
+    }
+
+    pub(super) async fn coin(&self, operation: Operation, symbol: &Symbol) -> Result<Coin> {
+        // Nothing is written by looking, whatever it is looked for.
+        self.reader.accounts.coin(operation, symbol).await.map_err(|error| {
+            let failure = Failure { effect: Effect::NotApplied, ..Failure::of(&error) };
+            self.error(operation, &failure)
+        })
+    }
+
+    /// The margin mode and leverage of a coin, young enough to write one and keep the other.
+    async fn setting(&self, operation: Operation, symbol: &Symbol) -> Result<LeverageSetting> {
+        let now = self.reader.plumbing().clock.now();
+        if let Some(setting) = self.reader.accounts.memory.lock().recent_setting(symbol, now) {
+            return Ok(setting);
+        }
+        let read = evenkeel_exchange::leverage_of(&self.reader, symbol).await;
+        read.map_err(|error| {
+            let failure = Failure { effect: Effect::NotApplied, ..Failure::of(&error) };
+            self.error(operation, &failure)
+        })
+    }
+
+    async fn update_leverage(
+        &self,
+        operation: Operation,
+        symbol: &Symbol,
+        change: impl Fn(&LeverageSetting) -> (Leverage, MarginMode),
+    ) -> Result<()> {
+        let coin = self.coin(operation, symbol).await?;
+        let setting = self.setting(operation, symbol).await?;
+        let (leverage, mode) = change(&setting);
+        let market = coin.market().ok_or_else(|| self.reader.accounts.unlisted(operation, symbol))?;
+        let number = encode::leverage(leverage, market).map_err(|failure| self.error(operation, &failure))?;
+        if setting.is(leverage) && setting.mode == mode {
+            // An update that changes nothing succeeds, and costs one of the address's requests.
+            return Ok(());
+        }
+        let action = Action::UpdateLeverage {
+            asset: coin.asset,
+            is_cross: mode == MarginMode::Cross,
+            leverage: number,
+        };
+        self.reader.accounts.memory.lock().forget_setting(symbol);
+        let done = self.set(operation, &action, Urgency::ReducesRisk).await;
+        // Whatever was read meanwhile may be from before.
+        self.reader.accounts.memory.lock().forget_setting(symbol);
+        done
+    }
+}
+
+/// One outcome for each of `count` parts.
+pub(super) fn one_each(
+    answer: std::result::Result<Answer, Failure>,
+    count: usize,
+) -> Vec<std::result::Result<StatusEntry, Failure>> {
+    let all = |failure: &Failure| (0..count).map(|_| Err(failure.clone())).collect();
+    match answer {
+        Err(failure) => all(&failure),
+        Ok(Answer::Refused(text)) => all(&refusal(&text)),
+        Ok(Answer::Entries(entries)) if entries.len() == count => entries
+            .into_iter()
+            .map(|entry| match entry {
+                StatusEntry::Error(text) => Err(refusal(&text)),
+                entry => Ok(entry),
+            })
+            .collect(),
+        // What is wrong with the request itself is said once for all parts (official documentation).
+        Ok(Answer::Entries(entries)) => match entries.as_slice() {
+            [StatusEntry::Error(text)] => all(&refusal(text)),
+            _ => {
+                let problem = format!("{} outcomes for {count} orders", entries.len());
+                all(&Failure::new(ErrorKind::Decode, Effect::Unknown, problem))
+            }
+        },
+        Ok(Answer::Accepted) => {
+            let problem = "the answer names no outcomes";
+            all(&Failure::new(ErrorKind::Decode, Effect::Unknown, problem))
+        }
+    }
+}
+
+/// An action that has no parts.
+pub(super) fn whole(answer: std::result::Result<Answer, Failure>) -> std::result::Result<(), Failure> {
+    match answer? {
+        Answer::Accepted => Ok(()),
+        Answer::Refused(text) => Err(refusal(&text)),
+        Answer::Entries(entries) => match entries.as_slice() {
+            [StatusEntry::Error(text)] => Err(refusal(text)),
+            _ => Err(Failure::new(
+                ErrorKind::Decode,
+                Effect::Unknown,
+                "an answer for a batch that was not sent",
+            )),
+        },
+    }
+}
+
+/// What the venue says about an order, as its state.
+fn order_state(intent: &OrderIntent, entry: StatusEntry) -> std::result::Result<OrderState, Failure> {
+    let unknown = |problem: String| Failure::new(ErrorKind::Decode, Effect::Unknown, problem);
+    let ours = Cloid::from(intent.id);
+    let state = |oid: u64, filled: Qty, average_price, status| OrderState {
+        id: intent.id,
+        venue_order_id: Some(oid.to_string()),
+        symbol: intent.symbol.clone(),
+        side: intent.side,
+        qty: intent.qty,
+        filled,
+        average_price,
+        fee: None,
+        status,
+    };
+    match entry {
+        StatusEntry::Resting { cloid: Some(other), .. } | StatusEntry::Filled { cloid: Some(other), .. }
+            if other != ours =>
+        {
+            Err(unknown(format!("the answer is about order {other}, sent was {ours}")))
+        }
+        // A part of it may have been filled at once; that is asked for.
+        StatusEntry::Resting { oid, .. } => Ok(state(oid, Qty::ZERO, None, OrderStatus::Open)),
+        StatusEntry::Filled { total, average, oid, .. } => {
+            let over = intent.tif == TimeInForce::Ioc || intent.reduce_only;
+            let status = if total >= intent.qty {
+                OrderStatus::Filled
+            } else if over {
+                // The rest of an immediate order is cancelled; a reduce-only one was shrunk to the position.
+                OrderStatus::Cancelled
+            } else {
+                OrderStatus::Open
+            };
+            Ok(state(oid, total, Some(average), status))
+        }
+        StatusEntry::Success | StatusEntry::Waiting => Err(unknown("an answer that no order gets".into())),
+        StatusEntry::Error(text) => Err(refusal(&text)),
+    }
+}
+
+#[async_trait]
+impl Observe for Hyperliquid {
+    fn venue(&self) -> &VenueId {
+        self.reader.venue()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.reader.capabilities()
+    }
+
+    async fn server_time(&self) -> Result<Timestamp> {
+        self.reader.server_time().await
+    }
+
+    async fn instruments(&self) -> Result<Instruments> {
+        self.reader.instruments().await
+    }
+
+    async fn snapshot(&self, scope: &Scope) -> Result<Snapshot> {
+        self.reader.snapshot(scope).await
+    }
+
+    async fn leverages(&self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>> {
+        self.reader.leverages(symbols).await
+    }
+
+    async fn order(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<OrderState>> {
+        self.reader.order(symbol, id).await
+    }
+
+    async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
+        self.reader.fills(symbols, since).await
+    }
+
+    async fn funding(&self, symbol: &Symbol) -> Result<FundingRate> {
+        self.reader.funding(symbol).await
+    }
+
+    async fn fees(&self, symbol: &Symbol) -> Result<FeeRates> {
+        self.reader.fees(symbol).await
+    }
+
+    fn read_abilities(&self) -> ReadAbilities<'_> {
+        self.reader.read_abilities()
+    }
+}
+
+#[async_trait]
+impl Trade for Hyperliquid {
+    async fn place(&self, orders: &[OrderRequest]) -> Vec<Result<OrderState>> {
+        let operation = Operation::Place;
+        let coins = join_all(orders.iter().map(|order| self.coin(operation, &order.intent().symbol))).await;
+        let mut outcomes: Vec<Option<Result<OrderState>>> = Vec::with_capacity(orders.len());
+        let mut wires = Vec::with_capacity(orders.len());
+        for (index, (order, coin)) in orders.iter().zip(coins).enumerate() {
+            let intent = order.intent();
+            let wire = coin.and_then(|coin| {
+                let market =
+                    coin.market().ok_or_else(|| self.reader.accounts.unlisted(operation, &intent.symbol))?;
+                encode::order(intent, market, coin.asset).map_err(|failure| self.error(operation, &failure))
+            });
+            match wire {
+                Ok(wire) => {
+                    wires.push((index, intent, wire));
+                    outcomes.push(None);
+                }
+                Err(error) => outcomes.push(Some(Err(error))),
+            }
+        }
+        // The documentation asks for post-only orders to be kept apart from the others: they go first within a block.
+        let (post_only, others): (Vec<_>, Vec<_>) =
+            wires.into_iter().partition(|(_, intent, _)| intent.tif == TimeInForce::PostOnly);
+        let per_request = usize::try_from(self.capabilities().orders_per_request).unwrap_or(1).max(1);
+        let batches: Vec<Vec<_>> =
+            post_only.chunks(per_request).chain(others.chunks(per_request)).map(<[_]>::to_vec).collect();
+        let answers = join_all(batches.iter().map(|batch| {
+            let reduces = batch.iter().all(|(_, intent, _)| intent.reduce_only);
+            let urgency = if reduces { Urgency::ReducesRisk } else { Urgency::Ordinary };
+            let orders = batch.iter().map(|(_, _, wire)| wire.clone()).collect();
+            self.place_batch(operation, orders, Grouping::Na, urgency)
+        }))
+        .await;
+        for ((index, intent, _), entry) in batches.into_iter().flatten().zip(answers.into_iter().flatten()) {
+            let state = entry.and_then(|entry| order_state(intent, entry));
+            if let Some(outcome) = outcomes.get_mut(index) {
+                *outcome = Some(state.map_err(|failure| self.error(operation, &failure)));
+            }
+        }
+        let unanswered = || {
+            let failure = Failure::new(ErrorKind::Decode, Effect::Unknown, "no outcome for this order");
+            Err(self.error(operation, &failure))
+        };
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
+    }
+
+    async fn cancel(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
+        let operation = Operation::Cancel;
+        let coin = self.coin(operation, symbol).await?;
+        let action = Action::CancelByCloid { cancels: vec![(coin.asset, Cloid::from(*id).to_string())] };
+        let answer = self.act(operation, &action, 1, Urgency::ReducesRisk).await;
+        cancelled(one_each(answer, 1)).map_err(|failure| self.error(operation, &failure))
+    }
+
+    async fn cancel_by_venue_id(&self, symbol: &Symbol, venue_order_id: &str) -> Result<()> {
+        let operation = Operation::Cancel;
+        let coin = self.coin(operation, symbol).await?;
+        let Ok(oid) = venue_order_id.parse() else {
+            let shown: String = venue_order_id.chars().take(40).collect();
+            let problem = format!("`{shown}` is no order number of this venue");
+            return Err(self.error(operation, &Failure::nothing(ErrorKind::Invalid, problem)));
+        };
+        let action = Action::Cancel { cancels: vec![(coin.asset, oid)] };
+        let answer = self.act(operation, &action, 1, Urgency::ReducesRisk).await;
+        cancelled(one_each(answer, 1)).map_err(|failure| self.error(operation, &failure))
+    }
+
+    async fn set_leverage(&self, symbol: &Symbol, leverage: Leverage) -> Result<()> {
+        let change = |setting: &LeverageSetting| (leverage, setting.mode);
+        self.update_leverage(Operation::SetLeverage, symbol, change).await
+    }
+
+    async fn set_margin_mode(&self, symbol: &Symbol, mode: MarginMode) -> Result<()> {
+        let change = |setting: &LeverageSetting| (setting.long, mode);
+        self.update_leverage(Operation::SetMarginMode, symbol, change).await
+    }
+
+    async fn adjust_margin(&self, symbol: &Symbol, delta: Usd) -> Result<()> {
+        let operation = Operation::AdjustMargin;
+        let coin = self.coin(operation, symbol).await?;
+        let micros = usd_micros(&delta.get()).map_err(|error| {
+            let problem = format!("{symbol}: {delta} cannot be moved: {error}");
+            self.error(operation, &Failure::nothing(ErrorKind::Invalid, problem))
+        })?;
+        let action = Action::UpdateIsolatedMargin { asset: coin.asset, micros };
+        let urgency = if delta.is_positive() { Urgency::ReducesRisk } else { Urgency::Ordinary };
+        self.set(operation, &action, urgency).await
+    }
+
+    fn abilities(&self) -> Abilities<'_> {
+        let mut abilities = Abilities::none();
+        abilities.stop_orders = Some(self);
+        abilities.cancel_all = Some(self);
+        abilities.dead_man_switch = Some(self);
+        abilities.top_up = Some(self);
+        abilities.fencing = Some(self);
+        if self.credentials.master.is_some() {
+            abilities.transfers = Some(self);
+        }
+        abilities
+    }
+}
+
+/// Cancelled, or not open any more: the venue has one text for filled, cancelled and unknown.
+pub(super) fn cancelled(
+    entries: Vec<std::result::Result<StatusEntry, Failure>>,
+) -> std::result::Result<(), Failure> {
+    for entry in entries {
+        match entry {
+            Ok(StatusEntry::Success) => {}
+            Ok(_) => {
+                let problem = "an answer that no cancel gets";
+                return Err(Failure::new(ErrorKind::Decode, Effect::Unknown, problem));
+            }
+            Err(failure) if failure.kind == ErrorKind::NotFound && failure.effect == Effect::NotApplied => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
