@@ -18,6 +18,7 @@ mod offset;
 mod secret;
 mod text;
 mod transport;
+mod venue_clock;
 
 pub use bytes::Bytes;
 pub use call::{Client, Sent};
@@ -30,3 +31,4 @@ pub use text::{hex, percent_encode, write_hex};
 #[cfg(feature = "reqwest")]
 pub use transport::ReqwestTransport;
 pub use transport::{MAX_ANSWER_BYTES, Transport, TransportError, TransportErrorKind};
+pub use venue_clock::VenueClock;

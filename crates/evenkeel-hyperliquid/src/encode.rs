@@ -11,7 +11,7 @@ use evenkeel_types::{
 use crate::decode::{Cloid, Market};
 use crate::endpoints::Read;
 use crate::error::Failure;
-use crate::sign::{OrderKind, OrderWire, Tif, TpSl, wire_number};
+use crate::sign::{Address, OrderKind, OrderWire, Tif, TpSl, wire_number};
 use crate::wire::Question;
 
 /// How far from its trigger a stop order without a bound of its own may trade: what the venue's own interface uses.
@@ -23,7 +23,7 @@ pub(crate) fn ask(read: Read) -> Question {
 }
 
 impl Question {
-    pub(crate) fn user(self, address: impl ToString) -> Self {
+    pub(crate) fn user(self, address: Address) -> Self {
         Self { user: Some(address.to_string()), ..self }
     }
 

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn key(last: u8) -> AgentAddress {
-        let text = format!("0x{:040x}", last);
+        let text = format!("0x{last:040x}");
         AgentAddress::from(text.parse::<crate::sign::Address>().unwrap())
     }
 

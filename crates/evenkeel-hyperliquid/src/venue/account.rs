@@ -53,7 +53,6 @@ impl Accounts {
     /// The account as it stands.
     pub(super) async fn snapshot(&self, scope: &Scope) -> Result<Snapshot> {
         let operation = Operation::Snapshot;
-        let failed = self.failed(operation);
         let began = self.now();
         let all_dexes = self.dexes_to_scan(operation).await?;
         let mut covered = self.covered(scope);
@@ -92,7 +91,6 @@ impl Accounts {
             memory.learn_scan(began);
         }
         drop(memory);
-        let _ = failed;
         Ok(snapshot)
     }
 
@@ -143,6 +141,9 @@ impl Accounts {
     ) -> Answers {
         let now = self.now();
         let mut wanted: BTreeSet<Key> = [Key::Spot].into();
+        if self.plumbing.is_time_due() {
+            wanted.insert(Key::Clock);
+        }
         {
             let memory = self.memory.lock();
             if memory.mode(now).is_none() {
@@ -162,7 +163,12 @@ impl Accounts {
             wanted.extend([Key::State(dex.clone()), Key::Markets(dex.clone()), Key::Orders(dex.clone())]);
         }
         wanted.extend(all_dexes.iter().map(|dex| Key::State(dex.clone())));
-        self.plumbing.gather(operation, wanted).await
+        let answers = self.plumbing.gather(operation, wanted).await;
+        if let Ok(reply) = answers.get(&Key::Clock) {
+            // Only for what comes later; the account itself is dated by its own answers.
+            let _ = self.plumbing.learn_time(operation, reply);
+        }
+        answers
     }
 
     fn mode(&self, answers: &Answers, now: Timestamp) -> Result<Abstraction> {

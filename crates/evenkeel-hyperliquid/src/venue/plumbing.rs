@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
-use evenkeel_http::{Client, ClockOffset, Limiter, Quota, Urgency};
+use evenkeel_http::{Client, ClockOffset, Limiter, Quota, Urgency, VenueClock};
 use evenkeel_types::{Capabilities, Symbol, Timestamp, VenueId};
 use futures_util::future::join_all;
 
@@ -25,6 +25,7 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// What is read of an account in one go, and by which the answers are found again. The order is that of asking.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
+    Clock,
     Mode,
     Spot,
     Fees,
@@ -44,6 +45,8 @@ pub(super) struct Reply {
     pub(super) bytes: Bytes,
     /// When it was asked for, by our clock: what was read is not younger.
     pub(super) began: Timestamp,
+    /// When it was there.
+    pub(super) ended: Timestamp,
 }
 
 impl Reply {
@@ -65,7 +68,7 @@ pub(super) struct Plumbing {
     pub(super) capabilities: Capabilities,
     pub(super) dexes: Vec<String>,
     limiter: Arc<Limiter>,
-    offset: ClockOffset,
+    offset: Arc<ClockOffset>,
 }
 
 impl Plumbing {
@@ -85,7 +88,7 @@ impl Plumbing {
             account,
             capabilities: settings.capabilities,
             dexes: settings.dexes,
-            offset: ClockOffset::new(),
+            offset: Arc::default(),
         }
     }
 
@@ -102,7 +105,7 @@ impl Plumbing {
         if let Some(items) = read_items(read, &sent.bytes) {
             self.limiter.charge(self.clock.now(), items);
         }
-        Ok(Reply { name, bytes: sent.bytes, began: sent.began })
+        Ok(Reply { name, bytes: sent.bytes, began: sent.began, ended: sent.ended })
     }
 
     /// Waits for the rate limit.
@@ -146,7 +149,7 @@ impl Plumbing {
         let sent = self.client.send(operation, request, self.timeout).await;
         let sent = sent.map_err(|error| Failure::of(&error))?;
         if sent.status == 200 {
-            return Ok(Posted { bytes: sent.body, began: sent.began });
+            return Ok(Posted { bytes: sent.body, began: sent.began, ended: sent.ended });
         }
         let failure = http_failure(sent.status, &sent.body, sent.retry_after());
         if sent.status == 429 {
@@ -183,9 +186,32 @@ impl Plumbing {
         let reply =
             self.ask(Operation::ServerTime, read, crate::encode::ask(read), read.name.to_owned()).await;
         let reply = reply.map_err(|failure| Failure { effect: Effect::NotApplied, ..failure })?;
-        let status = decode_exchange_status(reply.body()).map_err(|error| undecoded(operation, &error))?;
-        self.offset.sample(reply.began, self.clock.now(), status.time);
+        self.learn_time(operation, &reply)
+    }
+
+    /// What an answer says of the venue's clock.
+    pub(super) fn learn_time(
+        &self,
+        operation: Operation,
+        reply: &Reply,
+    ) -> std::result::Result<Timestamp, Failure> {
+        let status = decode_exchange_status(reply.body()).map_err(|error| Failure {
+            // Reading the time writes nothing, whatever it is read for.
+            effect: Effect::NotApplied,
+            ..undecoded(operation, &error)
+        })?;
+        self.offset.sample(reply.began, reply.ended, status.time);
         Ok(status.time)
+    }
+
+    /// Whether the venue's clock should be read again.
+    pub(super) fn is_time_due(&self) -> bool {
+        self.offset.is_stale(self.clock.now())
+    }
+
+    /// The venue's clock.
+    pub(super) fn venue_clock(&self) -> VenueClock {
+        VenueClock::new(Arc::clone(&self.clock), Arc::clone(&self.offset))
     }
 
     /// Asks for all of these at once; each has its own outcome.
@@ -194,9 +220,10 @@ impl Plumbing {
         operation: Operation,
         wanted: impl IntoIterator<Item = Key>,
     ) -> Answers {
-        let user = self.account.target();
+        let user = self.account.target().get();
         let asked = wanted.into_iter().map(|key| {
             let (read, question) = match &key {
+                Key::Clock => (endpoints::EXCHANGE_STATUS, crate::encode::ask(endpoints::EXCHANGE_STATUS)),
                 Key::Mode => {
                     (endpoints::USER_ABSTRACTION, crate::encode::ask(endpoints::USER_ABSTRACTION).user(user))
                 }
@@ -252,6 +279,7 @@ impl Plumbing {
 struct Posted {
     bytes: Bytes,
     began: Timestamp,
+    ended: Timestamp,
 }
 
 /// What was gathered.

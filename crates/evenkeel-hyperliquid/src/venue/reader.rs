@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{ErrorKind, FundingRate, Observe, Operation, ReadAbilities, Result, async_trait};
+use evenkeel_http::VenueClock;
 use evenkeel_types::{
     Capabilities, ClientOrderId, FeeRates, Fill, Instruments, LeverageSetting, OrderState, OrderStatus, Qty,
     Scope, Snapshot, Symbol, Timestamp, VenueId,
@@ -52,6 +53,13 @@ impl Reader {
         self.accounts.plumbing.account
     }
 
+    /// The venue's clock, as far as it is known: what plans of this account's snapshots expire by. Give it to the
+    /// executor.
+    #[must_use]
+    pub fn clock(&self) -> VenueClock {
+        self.plumbing().venue_clock()
+    }
+
     pub(super) fn plumbing(&self) -> &Plumbing {
         &self.accounts.plumbing
     }
@@ -72,7 +80,7 @@ impl Reader {
             // A reduce-only order shrinks with the position: only its executions say what was traded.
             None => {
                 let since = Timestamp(record.placed.0.saturating_sub(1000));
-                let fills = self.reports().fills(operation, &[symbol.clone()], since).await?;
+                let fills = self.reports().fills(operation, std::slice::from_ref(symbol), since).await?;
                 let of_order =
                     fills.iter().filter(|fill| fill.oid == Some(record.oid)).map(|fill| fill.fill.qty);
                 let filled = Qty::sum(of_order).map_err(|error| {
@@ -106,7 +114,7 @@ impl Reader {
         id: &ClientOrderId,
     ) -> Result<Option<OrderRecord>> {
         let read = endpoints::ORDER_STATUS;
-        let question = ask(read).user(self.plumbing().account.target()).order(id);
+        let question = ask(read).user(self.plumbing().account.target().get()).order(id);
         let reply = self.plumbing().ask(operation, read, question, read.name.to_owned()).await;
         let reply = reply.map_err(|failure| self.plumbing().error(operation, &failure))?;
         self.plumbing().understood(operation, decode_order_status(reply.body()))

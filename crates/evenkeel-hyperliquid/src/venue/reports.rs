@@ -55,7 +55,7 @@ impl Reports<'_> {
         since: Timestamp,
     ) -> Result<Vec<UserFill>> {
         let wanted: BTreeSet<&Symbol> = symbols.iter().collect();
-        let user = self.0.plumbing.account.target();
+        let user = self.0.plumbing.account.target().get();
         let read = endpoints::USER_FILLS_BY_TIME;
         let mut fills: Vec<UserFill> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -117,7 +117,7 @@ impl Reports<'_> {
     async fn funding_payments(&self, since: Timestamp) -> Result<Vec<FundingPayment>> {
         let operation = Operation::FundingPayments;
         let read = endpoints::USER_FUNDING;
-        let user = self.0.plumbing.account.target();
+        let user = self.0.plumbing.account.target().get();
         let mut payments: Vec<FundingPayment> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut from = since;
@@ -264,7 +264,7 @@ impl Reader {
         }
         let read = endpoints::USER_ROLE;
         let (role, agents) = join(
-            self.look(read, ask(read).user(signer)),
+            self.look(read, ask(read).user(signer.get())),
             self.look(endpoints::EXTRA_AGENTS, ask(endpoints::EXTRA_AGENTS).user(master)),
         )
         .await;
@@ -314,7 +314,7 @@ impl Reader {
         let plumbing = self.plumbing();
         let (master, target) = (plumbing.account.master().get(), plumbing.account.target());
         let read = endpoints::USER_ROLE;
-        let reply = self.look(read, ask(read).user(target)).await;
+        let reply = self.look(read, ask(read).user(target.get())).await;
         let role =
             reply.and_then(|reply| plumbing.understood(Operation::Diagnose, decode_user_role(reply.body())));
         let topic = Topic::AccountMode;
@@ -355,7 +355,7 @@ impl Reader {
 impl Diagnose for Reader {
     async fn diagnose(&self) -> Vec<Diagnosis> {
         let plumbing = self.plumbing();
-        let user = plumbing.account.target();
+        let user = plumbing.account.target().get();
         let (mode, budget, status) =
             (endpoints::USER_ABSTRACTION, endpoints::USER_RATE_LIMIT, endpoints::EXCHANGE_STATUS);
         let (status, (mode, budget)) = join(

@@ -9,7 +9,7 @@ use evenkeel_exchange::{
     Abilities, Effect, ErrorKind, FundingRate, Observe, Operation, OrderRequest, ReadAbilities, Result,
     Trade, async_trait,
 };
-use evenkeel_http::Urgency;
+use evenkeel_http::{Urgency, VenueClock};
 use evenkeel_types::{
     Capabilities, ClientOrderId, FeeRates, Fill, Instruments, Leverage, LeverageSetting, MarginMode,
     OrderIntent, OrderState, OrderStatus, Qty, Scope, Snapshot, Symbol, TimeInForce, Timestamp, Usd, VenueId,
@@ -64,6 +64,12 @@ impl Hyperliquid {
     #[must_use]
     pub fn reader(&self) -> Reader {
         self.reader.clone()
+    }
+
+    /// The venue's clock, as far as it is known; see [`Reader::clock`].
+    #[must_use]
+    pub fn clock(&self) -> VenueClock {
+        self.reader.clock()
     }
 
     fn error(&self, operation: Operation, failure: &Failure) -> evenkeel_exchange::Error {

@@ -65,6 +65,7 @@ async fn a_snapshot_reads_what_it_needs_once() {
         [
             "activeAssetData",
             "clearinghouseState",
+            "exchangeStatus",
             "frontendOpenOrders",
             "metaAndAssetCtxs",
             "perpDexs",
@@ -119,7 +120,7 @@ async fn fifty_orders_are_one_request_in_their_order() {
         assert_eq!((state.status, state.filled.get()), (OrderStatus::Filled, d("1")));
     }
     let asked = server.asked();
-    assert_eq!(kinds(&asked), ["/exchange", "exchangeStatus"], "one request, and the venue's clock once");
+    assert_eq!(kinds(&asked), ["/exchange"], "one request; the venue's clock was read with the account");
     let body = &asked.iter().find(|(path, _)| path == "/exchange").unwrap().1;
     assert_eq!(body["action"]["orders"].as_array().unwrap().len(), 50);
     assert_eq!(body["action"]["grouping"], "na");

@@ -86,8 +86,8 @@ impl Transport for Wire {
                 {"coin": "ADA", "side": "A", "limitPx": "1", "sz": "1", "oid": 7_556_435_631_u64, "isTrigger": false}]),
             Some("userFillsByTime" | "fundingHistory" | "userFunding") => json!([]),
             _ => match body["action"]["type"].as_str() {
-                Some("order") => entries("order", &body["action"]["orders"], json!({"resting": {"oid": 1}})),
-                Some("cancel") => entries("cancel", &body["action"]["cancels"], json!("success")),
+                Some("order") => entries("order", &body["action"]["orders"], &json!({"resting": {"oid": 1}})),
+                Some("cancel") => entries("cancel", &body["action"]["cancels"], &json!("success")),
                 _ => json!({"status": "ok", "response": {"type": "default"}}),
             },
         };
@@ -96,7 +96,7 @@ impl Transport for Wire {
     }
 }
 
-fn entries(kind: &str, parts: &Value, one: Value) -> Value {
+fn entries(kind: &str, parts: &Value, one: &Value) -> Value {
     let statuses: Vec<Value> = parts.as_array().unwrap().iter().map(|_| one.clone()).collect();
     json!({"status": "ok", "response": {"type": kind, "data": {"statuses": statuses}}})
 }

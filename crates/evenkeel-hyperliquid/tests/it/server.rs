@@ -45,6 +45,7 @@ impl Clock for Virtual {
 pub(crate) struct Reply(pub(crate) u16, pub(crate) Vec<u8>);
 
 impl Reply {
+    #[allow(clippy::needless_pass_by_value, reason = "it is always given a literal")]
     pub(crate) fn json(value: Value) -> Self {
         Self(200, value.to_string().into_bytes())
     }
