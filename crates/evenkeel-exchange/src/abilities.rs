@@ -341,7 +341,7 @@ pub trait TopUp: Debug + Send + Sync {
 pub enum Fenced {
     /// It was not carried out, and never will be.
     Impossible,
-    /// The venue had taken it before: what became of it is to be asked for.
+    /// It may have been carried out before, and cannot be any more: what became of it is to be asked for.
     Used,
 }
 

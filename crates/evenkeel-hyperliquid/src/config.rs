@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{Clock, SystemClock};
-use evenkeel_http::{ReqwestTransport, Transport};
+use evenkeel_http::{ReqwestTransport, Secret, Transport};
 use evenkeel_types::Capabilities;
 
 use crate::capabilities::capabilities;
@@ -224,10 +224,12 @@ impl Credentials {
     /// # Errors
     /// As [`Credentials::from_env`].
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let key = variable(AGENT_KEY_VARIABLE).filter(|value| !value.trim().is_empty());
+        // Wiped when dropped, as the key made from it is.
+        let key = variable(AGENT_KEY_VARIABLE).map(Secret::from);
+        let key = key.filter(|value| !value.expose().trim().is_empty());
         match (key, Account::from_variables(variable)) {
             (Some(key), Ok(account)) => {
-                let key = AgentKey::from_hex(key.trim()).map_err(|error| ConfigError::Variable {
+                let key = AgentKey::from_hex(key.expose().trim()).map_err(|error| ConfigError::Variable {
                     variable: AGENT_KEY_VARIABLE,
                     problem: error.to_string(),
                 })?;

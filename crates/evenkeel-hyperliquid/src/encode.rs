@@ -4,15 +4,14 @@
 use bytes::Bytes;
 use evenkeel_exchange::{ErrorKind, StopIntent, StopSize, Trigger};
 use evenkeel_types::{
-    ClientOrderId, Leverage, OrderIntent, Price, Qty, Round, Side, Symbol, TimeInForce, Timestamp,
-    TradingStatus,
+    Leverage, OrderIntent, Price, Qty, Round, Side, Symbol, TimeInForce, Timestamp, TradingStatus,
 };
 
 use crate::decode::{Cloid, Market};
 use crate::endpoints::Read;
 use crate::error::Failure;
 use crate::sign::{Address, OrderKind, OrderWire, Tif, TpSl, wire_number};
-use crate::wire::Question;
+use crate::wire::{OrderKey, Question};
 
 /// How far from its trigger a stop order without a bound of its own may trade: what the venue's own interface uses.
 const STOP_BOUND_PERCENT: i64 = 10;
@@ -36,8 +35,8 @@ impl Question {
         Self { coin: Some(symbol.as_str().to_owned()), ..self }
     }
 
-    pub(crate) fn order(self, id: &ClientOrderId) -> Self {
-        Self { oid: Some(Cloid::from(*id).to_string()), ..self }
+    pub(crate) fn order(self, order: OrderKey) -> Self {
+        Self { oid: Some(order), ..self }
     }
 
     pub(crate) fn since(self, time: Timestamp) -> Self {

@@ -25,7 +25,8 @@ pub(crate) struct Read {
     pub(crate) weight: u32,
     /// How many items of the answer cost one more; 0 where the answer's length costs nothing.
     pub(crate) items_per_weight: u32,
-    /// Whether it may use the reserved share: what an order is resolved by.
+    /// Whether it may use the reserved share: only what an order is resolved by. Reading accounts must not: somebody
+    /// who watches one would use up what closing it needs.
     pub(crate) urgency: Urgency,
 }
 
@@ -41,14 +42,14 @@ const fn urgent(read: Read) -> Read {
     Read { urgency: Urgency::ReducesRisk, ..read }
 }
 
-pub(crate) const META_AND_ASSET_CTXS: Read = urgent(read("metaAndAssetCtxs", 20));
+pub(crate) const META_AND_ASSET_CTXS: Read = read("metaAndAssetCtxs", 20);
 pub(crate) const PERP_DEXS: Read = read("perpDexs", 20);
 pub(crate) const L2_BOOK: Read = read("l2Book", 2);
-pub(crate) const CLEARINGHOUSE_STATE: Read = urgent(read("clearinghouseState", 2));
-pub(crate) const SPOT_CLEARINGHOUSE_STATE: Read = urgent(read("spotClearinghouseState", 2));
+pub(crate) const CLEARINGHOUSE_STATE: Read = read("clearinghouseState", 2);
+pub(crate) const SPOT_CLEARINGHOUSE_STATE: Read = read("spotClearinghouseState", 2);
 pub(crate) const ORDER_STATUS: Read = urgent(read("orderStatus", 2));
 pub(crate) const EXCHANGE_STATUS: Read = urgent(read("exchangeStatus", 2));
-pub(crate) const FRONTEND_OPEN_ORDERS: Read = urgent(read("frontendOpenOrders", 20));
+pub(crate) const FRONTEND_OPEN_ORDERS: Read = read("frontendOpenOrders", 20);
 pub(crate) const USER_FILLS_BY_TIME: Read = urgent(list("userFillsByTime", 20));
 pub(crate) const FUNDING_HISTORY: Read = list("fundingHistory", 20);
 pub(crate) const USER_FUNDING: Read = list("userFunding", 20);
@@ -56,7 +57,7 @@ pub(crate) const ACTIVE_ASSET_DATA: Read = read("activeAssetData", 20);
 pub(crate) const USER_FEES: Read = read("userFees", 20);
 pub(crate) const USER_RATE_LIMIT: Read = read("userRateLimit", 20);
 pub(crate) const USER_ROLE: Read = read("userRole", 60);
-pub(crate) const USER_ABSTRACTION: Read = urgent(read("userAbstraction", 20));
+pub(crate) const USER_ABSTRACTION: Read = read("userAbstraction", 20);
 pub(crate) const EXTRA_AGENTS: Read = read("extraAgents", 20);
 
 /// All of them, for tests and for the documentation.

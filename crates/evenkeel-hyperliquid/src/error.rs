@@ -16,13 +16,17 @@ const ADDRESS_WAIT: Duration = Duration::from_secs(11);
 /// is a useful amount.
 const IP_WAIT: Duration = Duration::from_secs(15);
 
+/// The longest wait that is believed: the budget is one of a minute, and whatever stands between us and the venue must
+/// not lock an account out for longer.
+const IP_WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// One row: how the text begins, and what it means.
 type Row = (&'static str, ErrorKind, Effect);
 
 use Effect::{NotApplied as No, Unknown as May};
 use ErrorKind::{
     Auth, InsufficientMargin, Invalid, LeverageRefused, Maintenance, NoLiquidity, NotFound, NotSupported,
-    RateLimited, ReduceOnly, Rejected,
+    RateLimited, ReduceOnly, Rejected, Timeout,
 };
 
 /// Texts of whole actions and of single orders; the venue does not keep them apart.
@@ -75,7 +79,8 @@ const TABLE: &[Row] = &[
     // Budget.
     ("Too many cumulative requests sent", RateLimited, No),
     // Nonce and validity. A nonce that is used already was used by somebody, perhaps by a copy of this very request.
-    ("Action already expired", Rejected, No),
+    // Slow, or our idea of the venue's clock was wrong; either passes.
+    ("Action already expired", Timeout, No),
     ("Invalid nonce: nonce too low", Rejected, No),
     ("Invalid nonce: duplicate nonce", Rejected, May),
     // Keys.
@@ -196,7 +201,7 @@ pub(crate) fn http_failure(status: u16, body: &[u8], retry_after: Option<Duratio
         // Whether such a request can have been forwarded is not documented.
         429 => {
             let mut failure = Failure::new(RateLimited, May, "too many requests from this address");
-            failure.retry_after = Some(retry_after.unwrap_or(IP_WAIT));
+            failure.retry_after = Some(retry_after.unwrap_or(IP_WAIT).min(IP_WAIT_MAX));
             failure
         }
         // On 2025-07-29 the venue answered errors for half an hour while it carried the actions out.

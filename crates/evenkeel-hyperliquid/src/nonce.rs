@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use evenkeel_types::Timestamp;
 
@@ -18,17 +18,12 @@ pub(crate) struct Nonces(AtomicU64);
 impl Nonces {
     /// The source of this key.
     pub(crate) fn of(key: AgentAddress) -> Arc<Self> {
-        static ALL: OnceLock<Mutex<BTreeMap<AgentAddress, Weak<Nonces>>>> = OnceLock::new();
+        // It outlives the connectors: one that is built anew for each call must not begin again. A few bytes a key.
+        static ALL: OnceLock<Mutex<BTreeMap<AgentAddress, Arc<Nonces>>>> = OnceLock::new();
         let all = ALL.get_or_init(Mutex::default);
         // A poisoned map is still a map: nothing is ever left half done under this lock.
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(nonces) = all.get(&key).and_then(Weak::upgrade) {
-            return nonces;
-        }
-        all.retain(|_, nonces| nonces.strong_count() > 0);
-        let nonces = Arc::new(Self::default());
-        all.insert(key, Arc::downgrade(&nonces));
-        nonces
+        Arc::clone(all.entry(key).or_default())
     }
 
     /// A nonce that this source never gave out: the present moment, or one more than the last.

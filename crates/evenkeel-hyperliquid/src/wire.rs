@@ -195,6 +195,14 @@ pub(crate) struct Envelope<'a, A: Serialize> {
     pub(crate) expires_after: Option<u64>,
 }
 
+/// An order, by the client id in the venue's form or by the venue's own number.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub(crate) enum OrderKey {
+    Cloid(String),
+    Number(u64),
+}
+
 /// The body of an info request: its type, and what that type needs.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -207,9 +215,8 @@ pub(crate) struct Question {
     pub(crate) dex: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) coin: Option<String>,
-    /// An order, by the client id in the venue's form or by the venue's own number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) oid: Option<String>,
+    pub(crate) oid: Option<OrderKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start_time: Option<u64>,
 }

@@ -96,17 +96,21 @@ pub struct OrderRecord {
 }
 
 impl OrderRecord {
-    /// How much was executed, where the record alone says it: all but what remains, unless the order is
-    /// reduce-only and smaller than ordered, when it may have shrunk without trading.
+    /// How much was executed, where the record alone says it. It does not for a reduce-only order that is smaller than
+    /// ordered, which may have shrunk without trading; nor for one that is over and was filled in part, as no recording
+    /// shows what remains of it then; nor where record and status contradict each other. Then its fills do.
     #[must_use]
     pub fn executed(&self) -> Option<Qty> {
-        if self.remaining == self.ordered {
-            return Some(Qty::ZERO);
+        let untouched = self.remaining == self.ordered;
+        let gone = self.remaining.is_zero();
+        let plain = self.reduce_only == Some(false);
+        match self.status {
+            OrderStatus::Filled if gone && plain => Some(self.ordered),
+            OrderStatus::Filled => None,
+            _ if untouched => Some(Qty::ZERO),
+            OrderStatus::Open if plain => self.ordered.minus(self.remaining).ok(),
+            _ => None,
         }
-        if self.status == OrderStatus::Rejected {
-            return Some(Qty::ZERO);
-        }
-        if self.reduce_only == Some(false) { self.ordered.minus(self.remaining).ok() } else { None }
     }
 }
 

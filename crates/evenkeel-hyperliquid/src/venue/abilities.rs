@@ -1,5 +1,6 @@
 //! What this venue can do beyond the common traits.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use evenkeel_exchange::{
@@ -9,12 +10,15 @@ use evenkeel_exchange::{
 };
 use evenkeel_http::Urgency;
 use evenkeel_types::{
-    ClientOrderId, Leverage, OpenOrder, OrderKind, OrderStatus, Qty, Scope, Symbol, Timestamp, Usd,
+    ClientOrderId, Leverage, OpenOrder, OrderKind, OrderStatus, Qty, Symbol, Timestamp, Usd,
 };
 
 use super::plumbing::Key;
-use super::trader::{Hyperliquid, cancelled, one_each, whole};
-use crate::decode::{Answer, OrderRecord, StatusEntry, decode_clearinghouse_state, decode_open_orders};
+use super::trader::{Hyperliquid, is_gone, one_each, whole};
+use crate::config::ActingFor;
+use crate::decode::{
+    Answer, Cloid, OrderRecord, StatusEntry, decode_clearinghouse_state, decode_open_orders,
+};
 use crate::encode::{self, dex_of};
 use crate::error::{Failure, refusal};
 use crate::sign::{Action, Grouping, UserAction, sign_user_action};
@@ -33,6 +37,7 @@ impl StopOrders for Hyperliquid {
     ///
     /// The trigger is the mark price. Without a worst price an order may trade up to 10 % beyond its trigger.
     async fn place_stops(&self, stops: &[StopIntent]) -> Vec<Result<StopState>> {
+        let decided = self.now();
         let mut outcomes = Vec::with_capacity(stops.len());
         let mut fixed = Vec::new();
         for (index, stop) in stops.iter().enumerate() {
@@ -50,8 +55,9 @@ impl StopOrders for Hyperliquid {
         let per_request = usize::try_from(self.capabilities().orders_per_request).unwrap_or(1).max(1);
         for batch in fixed.chunks(per_request) {
             let orders = batch.iter().map(|(_, _, wire)| wire.clone()).collect();
-            let answers =
-                self.place_batch(Operation::PlaceStop, orders, Grouping::Na, Urgency::ReducesRisk).await;
+            let answers = self
+                .place_batch(Operation::PlaceStop, orders, Grouping::Na, Urgency::ReducesRisk, decided)
+                .await;
             for ((index, stop, _), entry) in batch.iter().zip(answers) {
                 if let Some(outcome) = outcomes.get_mut(*index) {
                     *outcome = Some(self.stop_state(stop, entry));
@@ -66,10 +72,16 @@ impl StopOrders for Hyperliquid {
     }
 
     async fn stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<StopState>> {
-        let record = self.reader.record(Operation::Stop, id).await?;
-        record
-            .map(|record| stop_of(symbol, id, &record).map_err(|f| f.error(self.venue(), Operation::Stop)))
-            .transpose()
+        let operation = Operation::Stop;
+        let Some(record) = self.reader.record(operation, id).await? else { return Ok(None) };
+        if record.symbol != *symbol || record.cloid != Some(Cloid::from(*id)) {
+            let problem = format!("asked for an order in {symbol}, the venue answered about {}", record.oid);
+            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Decode, problem)));
+        }
+        // All stops of ours are reduce-only: only its executions say whether one that is over has traded.
+        let over = record.status.is_terminal();
+        let traded = over && !self.reader.executed(operation, &record).await?.is_zero();
+        Ok(Some(stop_of(id, &record, traded)))
     }
 
     async fn cancel_stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
@@ -91,10 +103,12 @@ impl Hyperliquid {
 
     async fn place_on_position(&self, stop: &StopIntent) -> Result<StopState> {
         let operation = Operation::PlaceStop;
+        let decided = self.now();
         let held = self.held(operation, &stop.symbol).await?;
         let wire = self.encoded(stop, held).await?;
-        let answers =
-            self.place_batch(operation, vec![wire], Grouping::PositionTpsl, Urgency::ReducesRisk).await;
+        let answers = self
+            .place_batch(operation, vec![wire], Grouping::PositionTpsl, Urgency::ReducesRisk, decided)
+            .await;
         let unanswered = || {
             let failure = Failure::new(ErrorKind::Decode, Effect::Unknown, "no outcome for this order");
             Err(self.failed(operation, &failure))
@@ -141,26 +155,45 @@ impl Hyperliquid {
         outcome.map_err(|failure| self.failed(Operation::PlaceStop, &failure))
     }
 
-    async fn cancel_chunks(&self, orders: Vec<(u32, u64)>) -> std::result::Result<(), Failure> {
+    /// Cancels in batches, all of them whatever becomes of the first; orders that are gone count as cancelled.
+    async fn cancel_chunks(
+        &self,
+        orders: &[(u32, u64)],
+        decided: Timestamp,
+    ) -> std::result::Result<(), Failure> {
+        let mut worst: Option<Failure> = None;
+        let mut any = false;
         for chunk in orders.chunks(CANCELS_PER_REQUEST) {
             let action = Action::Cancel { cancels: chunk.to_vec() };
-            let answer = self.act(Operation::CancelAll, &action, chunk.len(), Urgency::ReducesRisk).await;
-            cancelled(one_each(answer, chunk.len()))?;
+            let urgency = Urgency::ReducesRisk;
+            let answer = self.act(Operation::CancelAll, &action, chunk.len(), urgency, decided).await;
+            for entry in one_each(answer, chunk.len()) {
+                match entry {
+                    Ok(StatusEntry::Success) => any = true,
+                    Ok(_) => {
+                        let problem = "an answer that no cancel gets";
+                        worst = Some(Failure::new(ErrorKind::Decode, Effect::Unknown, problem));
+                    }
+                    // It was open a moment ago.
+                    Err(failure) if is_gone(&failure) => {}
+                    Err(failure) if failure.effect == Effect::Unknown || worst.is_none() => {
+                        worst = Some(failure);
+                    }
+                    Err(_) => {}
+                }
+            }
         }
-        Ok(())
+        match worst {
+            None => Ok(()),
+            Some(failure) if any => Err(Failure { effect: Effect::Unknown, ..failure }),
+            Some(failure) => Err(failure),
+        }
     }
 
     async fn open_orders(&self, operation: Operation, symbol: Option<&Symbol>) -> Result<Vec<OpenOrder>> {
         let dexes: Vec<String> = match symbol {
             Some(symbol) => vec![dex_of(symbol).to_owned()],
-            None => {
-                // Finds the dexes that are in use.
-                self.reader.snapshot(&Scope::default()).await.map_err(|error| {
-                    let failure = Failure { effect: Effect::NotApplied, ..Failure::of(&error) };
-                    self.failed(operation, &failure)
-                })?;
-                self.reader.accounts.memory.lock().markets.keys().cloned().collect()
-            }
+            None => self.reader.accounts.dexes_in_use().into_iter().collect(),
         };
         let keys: Vec<Key> = dexes.into_iter().map(Key::Orders).collect();
         let answers = self.reader.plumbing().gather(Operation::Snapshot, keys.clone()).await;
@@ -178,33 +211,26 @@ impl Hyperliquid {
     }
 }
 
-fn stop_of(
-    symbol: &Symbol,
-    id: &ClientOrderId,
-    record: &OrderRecord,
-) -> std::result::Result<StopState, Failure> {
-    if record.symbol != *symbol {
-        let problem = format!("asked for an order in {symbol}, the venue answered about {}", record.symbol);
-        return Err(Failure::nothing(ErrorKind::Decode, problem));
-    }
-    let traded = record.remaining < record.ordered;
+fn stop_of(id: &ClientOrderId, record: &OrderRecord, traded: bool) -> StopState {
     let status = match record.status {
         OrderStatus::Open if record.venue_status == "triggered" => StopStatus::Triggered,
         OrderStatus::Filled => StopStatus::Executed,
-        OrderStatus::Cancelled if traded && record.reduce_only == Some(false) => StopStatus::Executed,
+        OrderStatus::Cancelled | OrderStatus::Rejected if traded => StopStatus::Executed,
         OrderStatus::Cancelled => StopStatus::Cancelled,
         OrderStatus::Rejected => StopStatus::Rejected,
         _ => StopStatus::Waiting,
     };
-    Ok(StopState { id: *id, venue_order_id: Some(record.oid.to_string()), status })
+    StopState { id: *id, venue_order_id: Some(record.oid.to_string()), status }
 }
 
 #[async_trait]
 impl CancelAll for Hyperliquid {
     /// The venue has no such action: the open orders are read and cancelled in batches. Orders of spot pairs stay. For
-    /// the whole account: on the validator-operated dex and on the builder dexes that are in use.
+    /// the whole account: on the validator-operated dex, and on the builder dexes that were named, hold something, or
+    /// were sent something by this connector.
     async fn cancel_all(&self, symbol: Option<&Symbol>, protective: Protective) -> Result<u32> {
         let operation = Operation::CancelAll;
+        let decided = self.now();
         let orders = self.open_orders(operation, symbol).await?;
         if orders.len() > ORDERS_MAX {
             let problem =
@@ -226,13 +252,8 @@ impl CancelAll for Hyperliquid {
             cancels.push((coin.asset, oid));
         }
         let count = u32::try_from(cancels.len()).unwrap_or(u32::MAX);
-        // A second batch that fails leaves the first one done.
-        let one_batch = cancels.len() <= CANCELS_PER_REQUEST;
-        let done = self.cancel_chunks(cancels).await;
-        done.map_err(|failure| {
-            let effect = if one_batch { failure.effect } else { Effect::Unknown };
-            self.failed(operation, &Failure { effect, ..failure })
-        })?;
+        let done = self.cancel_chunks(&cancels, decided).await;
+        done.map_err(|failure| self.failed(operation, &failure))?;
         Ok(count)
     }
 }
@@ -252,16 +273,17 @@ impl DeadManSwitch for Hyperliquid {
             let problem = format!("{within:?} is too soon: the venue wants at least {SWITCH_MIN:?}");
             return Err(self.failed(operation, &Failure::nothing(ErrorKind::Invalid, problem)));
         }
+        let decided = self.now();
         let now = self.reader.plumbing().venue_now(operation).await;
         let now = now
             .map_err(|failure| self.failed(operation, &Failure { effect: Effect::NotApplied, ..failure }))?;
         let time = Some(now.after(within).0);
-        self.set(operation, &Action::ScheduleCancel { time }, Urgency::ReducesRisk).await
+        self.set(operation, &Action::ScheduleCancel { time }, Urgency::ReducesRisk, decided).await
     }
 
     async fn disarm(&self) -> Result<()> {
         let action = Action::ScheduleCancel { time: None };
-        self.set(Operation::DeadManSwitch, &action, Urgency::ReducesRisk).await
+        self.set(Operation::DeadManSwitch, &action, Urgency::ReducesRisk, self.now()).await
     }
 }
 
@@ -270,9 +292,10 @@ impl TopUp for Hyperliquid {
     /// Only for `strictIsolated` coins; the venue refuses others.
     async fn top_up(&self, symbol: &Symbol, leverage: Leverage) -> Result<()> {
         let operation = Operation::TopUp;
+        let decided = self.now();
         let coin = self.coin(operation, symbol).await?;
         let action = Action::TopUpIsolatedOnlyMargin { asset: coin.asset, leverage: leverage.to_string() };
-        self.set(operation, &action, Urgency::ReducesRisk).await
+        self.set(operation, &action, Urgency::ReducesRisk, decided).await
     }
 }
 
@@ -292,24 +315,39 @@ impl Fencing for Hyperliquid {
             let body = self.signed(&Action::Noop, nonce, None)?;
             self.send(operation, body).await
         };
+        let first = self.burning.lock().unwrap_or_else(PoisonError::into_inner).insert(nonce);
+        let settled = |outcome| {
+            self.burning.lock().unwrap_or_else(PoisonError::into_inner).remove(&nonce);
+            Ok(outcome)
+        };
         match answer.await {
-            // The nonce is used, or below all that the venue still takes: something was carried out with it, or it can
-            // only be asked for.
-            Ok(Answer::Refused(text)) if text.starts_with("Invalid nonce") => Ok(Fenced::Used),
-            answer => {
-                whole(answer).map(|()| Fenced::Impossible).map_err(|failure| self.failed(operation, &failure))
+            Ok(Answer::Refused(text)) if text.starts_with("Invalid nonce: duplicate nonce") => {
+                // An earlier `noop` without an answer may be what used it.
+                if first { settled(Fenced::Used) } else { Err(self.failed(operation, &refusal(&text))) }
             }
+            // Too old to be carried out from now on; whether it was before can only be asked for.
+            Ok(Answer::Refused(text)) if text.starts_with("Invalid nonce: nonce too low") => {
+                settled(Fenced::Used)
+            }
+            answer => match whole(answer) {
+                Ok(()) => settled(Fenced::Impossible),
+                Err(failure) => Err(self.failed(operation, &failure)),
+            },
         }
     }
 }
 
 #[async_trait]
 impl Transfers for Hyperliquid {
-    /// Standard accounts only, and only with the account's own key: the venue takes this action from no agent.
+    /// Standard accounts only, and only with the account's own key: the venue takes this action from no agent. It takes
+    /// no expiry either: a transfer whose answer was lost can still be carried out for up to two days.
     async fn transfer(&self, route: Route, amount: Usd) -> Result<()> {
         let operation = Operation::Transfer;
         let invalid =
             |problem: String| self.failed(operation, &Failure::nothing(ErrorKind::Invalid, problem));
+        if matches!(self.credentials.account.kind(), ActingFor::Vault(_)) {
+            return Err(invalid("a vault has no spot wallet to move money from".into()));
+        }
         let Some(master) = &self.credentials.master else {
             let problem =
                 "moving money between wallets needs the account's own key (Credentials::danger_master)";

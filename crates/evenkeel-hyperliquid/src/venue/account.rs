@@ -17,14 +17,24 @@ use crate::decode::{
 use crate::encode::{asset_id, dex_of};
 use crate::error::Failure;
 
-/// How many builder dexes are looked through at most. Testnet had 138 in 2026, at a weight of 2 each; five hundred would
-/// be most of a minute's budget.
-const DEXES_MAX: usize = 500;
+/// How many builder dexes are looked through at most. Testnet had 138 in 2026, at a weight of 2 each; four hundred are
+/// most of what a minute has for reading. Beyond them, name those in use.
+const DEXES_MAX: usize = 400;
 
 #[derive(Debug)]
 pub(super) struct Accounts {
     pub(super) plumbing: Plumbing,
     pub(super) memory: Memory,
+}
+
+/// What was read for one snapshot.
+struct Read<'a> {
+    mode: Abstraction,
+    covered: &'a BTreeSet<String>,
+    all_dexes: &'a [String],
+    answers: &'a Answers,
+    held: &'a BTreeSet<Symbol>,
+    began: Timestamp,
 }
 
 /// A coin, and by what number actions call it.
@@ -50,16 +60,29 @@ impl Accounts {
         move |failure| self.plumbing.error(operation, &failure)
     }
 
+    /// Remembers that something is sent to the dex of this coin.
+    pub(super) fn uses(&self, symbol: &Symbol) {
+        let dex = dex_of(symbol);
+        if !dex.is_empty() {
+            self.memory.lock().used.insert(dex.to_owned());
+        }
+    }
+
+    /// The dexes where orders of ours can rest, without reading an account: what was named, is held, or was used.
+    pub(super) fn dexes_in_use(&self) -> BTreeSet<String> {
+        self.covered(&Scope::default())
+    }
+
     /// The account as it stands.
     pub(super) async fn snapshot(&self, scope: &Scope) -> Result<Snapshot> {
         let operation = Operation::Snapshot;
         let began = self.now();
         let all_dexes = self.dexes_to_scan(operation).await?;
         let mut covered = self.covered(scope);
-        let mut answers = self.first_round(operation, scope, &covered, &all_dexes).await;
+        let mut answers = self.first_round(operation, scope, &covered, &all_dexes, began).await;
 
         // What the first answers show to be needed as well.
-        let mode = self.mode(&answers, began)?;
+        let mode = self.mode(&answers)?;
         let mut more = BTreeSet::new();
         let held = self.held(operation, &answers, &covered, &all_dexes)?;
         for symbol in &held {
@@ -80,11 +103,16 @@ impl Accounts {
             let later = self.plumbing.gather(operation, more).await;
             answers.extend(later);
         }
-        if answers.has(&Key::State(String::new())) {
-            self.memory.lock().active =
-                held.iter().map(|s| dex_of(s).to_owned()).filter(|d| !d.is_empty()).collect();
+        {
+            let mut memory = self.memory.lock();
+            // Only what was read now is known to hold nothing any more.
+            memory.active.retain(|dex| !covered.contains(dex) && !all_dexes.contains(dex));
+            memory.active.extend(held.iter().map(|s| dex_of(s).to_owned()).filter(|dex| !dex.is_empty()));
         }
-        let snapshot = self.decode(scope, mode, &covered, &all_dexes, &answers, &held)?;
+        let snapshot = self.decode(
+            scope,
+            &Read { mode, covered: &covered, all_dexes: &all_dexes, answers: &answers, held: &held, began },
+        )?;
         let mut memory = self.memory.lock();
         memory.held = held;
         if !all_dexes.is_empty() || !memory.is_scanned(began) {
@@ -100,14 +128,7 @@ impl Accounts {
             return Ok(Vec::new());
         }
         let dexes = self.dexes(operation).await?;
-        if dexes.len() > DEXES_MAX {
-            let problem = format!(
-                "{} builder dexes are more than the {DEXES_MAX} that are looked through",
-                dexes.len()
-            );
-            return Err(self.plumbing.error(operation, &Failure::nothing(ErrorKind::NotSupported, problem)));
-        }
-        Ok(dexes.iter().map(|dex| dex.name.clone()).collect())
+        Ok(dexes.iter().take(DEXES_MAX).map(|dex| dex.name.clone()).collect())
     }
 
     /// All builder dexes.
@@ -128,7 +149,9 @@ impl Accounts {
         let mut covered: BTreeSet<String> = self.plumbing.dexes.iter().cloned().collect();
         covered.insert(String::new());
         covered.extend(scope.symbols.iter().map(|symbol| dex_of(symbol).to_owned()));
-        covered.extend(self.memory.lock().active.iter().cloned());
+        let memory = self.memory.lock();
+        covered.extend(memory.active.iter().chain(&memory.used).cloned());
+        drop(memory);
         covered
     }
 
@@ -138,17 +161,15 @@ impl Accounts {
         scope: &Scope,
         covered: &BTreeSet<String>,
         all_dexes: &[String],
+        now: Timestamp,
     ) -> Answers {
-        let now = self.now();
-        let mut wanted: BTreeSet<Key> = [Key::Spot].into();
+        // The mode every time: in another one every balance means something else.
+        let mut wanted: BTreeSet<Key> = [Key::Mode, Key::Spot].into();
         if self.plumbing.is_time_due() {
             wanted.insert(Key::Clock);
         }
         {
             let memory = self.memory.lock();
-            if memory.mode(now).is_none() {
-                wanted.insert(Key::Mode);
-            }
             if memory.fees(now).is_none() {
                 wanted.insert(Key::Fees);
             }
@@ -171,17 +192,10 @@ impl Accounts {
         answers
     }
 
-    fn mode(&self, answers: &Answers, now: Timestamp) -> Result<Abstraction> {
+    fn mode(&self, answers: &Answers) -> Result<Abstraction> {
         let operation = Operation::Snapshot;
-        if !answers.has(&Key::Mode)
-            && let Some(mode) = self.memory.lock().mode(now)
-        {
-            return Ok(mode);
-        }
         let reply = answers.get(&Key::Mode).map_err(self.failed(operation))?;
-        let mode = self.plumbing.understood(operation, decode_user_abstraction(reply.body()))?;
-        self.memory.lock().learn_mode(reply.began, mode);
-        Ok(mode)
+        self.plumbing.understood(operation, decode_user_abstraction(reply.body()))
     }
 
     /// Everything that is held, on every dex that was read.
@@ -227,15 +241,8 @@ impl Accounts {
         dexes.filter_map(|dex| first(dex)).map(Key::Asset).collect()
     }
 
-    fn decode(
-        &self,
-        scope: &Scope,
-        mode: Abstraction,
-        covered: &BTreeSet<String>,
-        all_dexes: &[String],
-        answers: &Answers,
-        held: &BTreeSet<Symbol>,
-    ) -> Result<Snapshot> {
+    fn decode(&self, scope: &Scope, read: &Read<'_>) -> Result<Snapshot> {
+        let Read { mode, covered, all_dexes, answers, held, began } = *read;
         let operation = Operation::Snapshot;
         let failed = self.failed(operation);
         let base = self.base_fees(operation, answers)?;
@@ -243,7 +250,7 @@ impl Accounts {
         let account = account.map_err(|error| {
             self.plumbing.error(operation, &Failure::nothing(ErrorKind::Invalid, error.to_string()))
         })?;
-        let settings = self.settings(operation, scope, answers, held)?;
+        let settings = self.settings(operation, scope, answers, held, began)?;
         let mut dexes = Vec::with_capacity(covered.len());
         for dex in covered {
             let body = |key: Key| answers.get(&key).map_err(&failed);
@@ -298,12 +305,13 @@ impl Accounts {
 
     /// The account's rates on the validator-operated dex.
     fn base_fees(&self, operation: Operation, answers: &Answers) -> Result<FeeRates> {
-        if !answers.has(&Key::Fees)
-            && let Some(fees) = self.memory.lock().fees(self.now())
-        {
-            return Ok(fees);
-        }
-        let reply = answers.get(&Key::Fees).map_err(self.failed(operation))?;
+        let known = self.memory.lock().last_fees();
+        let reply = match (answers.get(&Key::Fees), known) {
+            (Ok(reply), _) => reply,
+            // Yesterday's rates are better than no account.
+            (Err(_), Some(fees)) => return Ok(fees),
+            (Err(failure), None) => return Err(self.plumbing.error(operation, &failure)),
+        };
         let fees = self.plumbing.understood(operation, decode_user_fees(reply.body()))?;
         self.memory.lock().learn_fees(reply.began, fees);
         Ok(fees)
@@ -314,7 +322,7 @@ impl Accounts {
         if dex.is_empty() {
             return Ok(base);
         }
-        let known = self.memory.lock().dexes(self.now());
+        let known = self.memory.lock().last_dexes();
         let factor = known.and_then(|dexes| dexes.iter().find(|known| known.name == dex)?.fee_factor());
         let scaled = factor.and_then(|factor| {
             Some(FeeRates {
@@ -353,8 +361,8 @@ impl Accounts {
         scope: &Scope,
         answers: &Answers,
         held: &BTreeSet<Symbol>,
+        now: Timestamp,
     ) -> Result<BTreeMap<Symbol, LeverageSetting>> {
-        let now = self.now();
         let mut settings = BTreeMap::new();
         for symbol in scope.symbols.iter().filter(|symbol| !held.contains(*symbol)) {
             let key = Key::Asset(symbol.clone());
@@ -475,7 +483,14 @@ impl Accounts {
         let dex_index = if dex.is_empty() {
             Some(0)
         } else {
-            self.dexes(operation).await?.iter().find(|known| known.name == dex).map(|known| known.index)
+            // A dex never changes its number, so an old list will do where it has the dex.
+            let index =
+                |dexes: &[PerpDex]| dexes.iter().find(|known| known.name == dex).map(|known| known.index);
+            let known = self.memory.lock().last_dexes().and_then(|dexes| index(&dexes));
+            match known {
+                Some(known) => Some(known),
+                None => index(&self.dexes(operation).await?),
+            }
         };
         let index = u32::try_from(position).ok();
         let asset = dex_index.zip(index).and_then(|(dex, index)| asset_id(dex, index));

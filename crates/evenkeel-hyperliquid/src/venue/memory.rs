@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use evenkeel_types::{FeeRates, LeverageSetting, Symbol, Timestamp};
 
-use crate::decode::{Abstraction, Markets, PerpDex};
+use crate::decode::{Markets, PerpDex};
 
 /// Rates change once a day.
 const FEES_AGE: Duration = Duration::from_secs(600);
-/// Somebody may switch the account's mode at the venue. A minute is what a run takes, and every snapshot of another
-/// mode than the account has is caught by its checks, or by the venue.
-const MODE_AGE: Duration = Duration::from_secs(60);
 /// New dexes are listed now and then.
 const DEXES_AGE: Duration = Duration::from_secs(600);
 /// How long a flat coin's setting may stand in a snapshot. It says there when it was read, and no order that adds risk
@@ -26,23 +23,26 @@ pub(super) struct Memory(Mutex<Known>);
 
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    mode: Option<(Timestamp, Abstraction)>,
     fees: Option<(Timestamp, FeeRates)>,
     dexes: Option<(Timestamp, Arc<Vec<PerpDex>>)>,
     scanned: Option<Timestamp>,
-    /// Builder dexes that hold something.
+    /// Builder dexes that held something when they were last read.
     pub(super) active: BTreeSet<String>,
+    /// Builder dexes that something was sent to. They stay: an order may rest there and fill at any time.
+    pub(super) used: BTreeSet<String>,
     /// By dex; a coin never changes its place.
     pub(super) markets: BTreeMap<String, Arc<Markets>>,
     /// Of flat coins, with the moment of reading by our clock.
     settings: BTreeMap<Symbol, (Timestamp, LeverageSetting)>,
+    /// When a coin's setting was last written: what was read before then says nothing any more.
+    written: BTreeMap<Symbol, Timestamp>,
     /// What was held at the last reading.
     pub(super) held: BTreeSet<Symbol>,
 }
 
 fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
-    // A clock that went back makes nothing fresh.
-    known.filter(|(at, _)| now >= *at && now.since(*at) <= age).map(|(_, value)| value.clone())
+    // Something may have been learned since `now` was taken; more than its age apart it is a clock that was set.
+    known.filter(|(at, _)| now.since(*at).max(at.since(now)) <= age).map(|(_, value)| value.clone())
 }
 
 impl Memory {
@@ -53,16 +53,18 @@ impl Memory {
 }
 
 impl Known {
-    pub(super) fn mode(&self, now: Timestamp) -> Option<Abstraction> {
-        fresh(self.mode.as_ref(), now, MODE_AGE)
-    }
-
-    pub(super) fn learn_mode(&mut self, at: Timestamp, mode: Abstraction) {
-        self.mode = Some((at, mode));
-    }
-
     pub(super) fn fees(&self, now: Timestamp) -> Option<FeeRates> {
         fresh(self.fees.as_ref(), now, FEES_AGE)
+    }
+
+    /// However old: better than no account at all.
+    pub(super) fn last_fees(&self) -> Option<FeeRates> {
+        self.fees.map(|(_, fees)| fees)
+    }
+
+    /// However old: a dex never changes its number.
+    pub(super) fn last_dexes(&self) -> Option<Arc<Vec<PerpDex>>> {
+        self.dexes.as_ref().map(|(_, dexes)| Arc::clone(dexes))
     }
 
     pub(super) fn learn_fees(&mut self, at: Timestamp, fees: FeeRates) {
@@ -96,11 +98,15 @@ impl Known {
     }
 
     pub(super) fn learn_setting(&mut self, at: Timestamp, setting: LeverageSetting) {
-        self.settings.insert(setting.symbol.clone(), (at, setting));
+        // Asked for before the last write was answered, it may be from before it.
+        if self.written.get(&setting.symbol).is_none_or(|written| at > *written) {
+            self.settings.insert(setting.symbol.clone(), (at, setting));
+        }
     }
 
-    /// Before and after everything that may change it.
-    pub(super) fn forget_setting(&mut self, symbol: &Symbol) {
+    /// Before and after everything that may change it, with the time by our clock.
+    pub(super) fn forget_setting(&mut self, symbol: &Symbol, now: Timestamp) {
         self.settings.remove(symbol);
+        self.written.insert(symbol.clone(), now);
     }
 }

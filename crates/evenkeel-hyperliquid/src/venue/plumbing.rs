@@ -8,7 +8,7 @@ use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
 use evenkeel_http::{Client, ClockOffset, Limiter, Quota, Urgency, VenueClock};
 use evenkeel_types::{Capabilities, Symbol, Timestamp, VenueId};
-use futures_util::future::join_all;
+use futures_util::stream::StreamExt as _;
 
 use crate::config::{Account, Environment, Settings};
 use crate::decode::{Body, decode_exchange_status};
@@ -21,6 +21,9 @@ use crate::wire::Question;
 const READ_PATIENCE: Duration = Duration::from_secs(65);
 /// How long a write waits for it. What was decided on longer ago is better decided again.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many questions are asked at once: each needs a connection while it is open. Fifty symbols fit.
+const AT_ONCE: usize = 64;
 
 /// What is read of an account in one go, and by which the answers are found again. The order is that of asking.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -209,6 +212,11 @@ impl Plumbing {
         self.offset.is_stale(self.clock.now())
     }
 
+    /// What was known of the venue's clock is wrong.
+    pub(super) fn forget_time(&self) {
+        self.offset.forget();
+    }
+
     /// The venue's clock.
     pub(super) fn venue_clock(&self) -> VenueClock {
         VenueClock::new(Arc::clone(&self.clock), Arc::clone(&self.offset))
@@ -259,7 +267,8 @@ impl Plumbing {
             };
             async move { (key, self.ask(operation, read, question, name).await) }
         });
-        Answers(join_all(asked).await.into_iter().collect())
+        let answers = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
+        Answers(answers.collect().await)
     }
 
     pub(super) fn error(&self, operation: Operation, failure: &Failure) -> evenkeel_exchange::Error {

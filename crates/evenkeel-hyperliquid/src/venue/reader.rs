@@ -18,6 +18,7 @@ use crate::decode::{Cloid, OrderRecord, decode_order_status};
 use crate::encode::{ask, dex_of};
 use crate::endpoints;
 use crate::error::Failure;
+use crate::wire::OrderKey;
 
 /// Funding is paid every hour on the hour.
 const FUNDING_INTERVAL: Duration = Duration::from_secs(3600);
@@ -75,19 +76,10 @@ impl Reader {
             let problem = format!("asked for an order in {symbol}, the venue answered about {}", record.oid);
             return Err(self.plumbing().error(operation, &Failure::nothing(ErrorKind::Decode, problem)));
         }
-        let (filled, average_price, fee) = match record.executed() {
-            Some(filled) => (filled, None, None),
-            // A reduce-only order shrinks with the position: only its executions say what was traded.
-            None => {
-                let since = Timestamp(record.placed.0.saturating_sub(1000));
-                let fills = self.reports().fills(operation, std::slice::from_ref(symbol), since).await?;
-                let of_order =
-                    fills.iter().filter(|fill| fill.oid == Some(record.oid)).map(|fill| fill.fill.qty);
-                let filled = Qty::sum(of_order).map_err(|error| {
-                    self.plumbing().error(operation, &Failure::nothing(ErrorKind::Decode, error.to_string()))
-                })?;
-                (filled, None, None)
-            }
+        let filled = match record.executed() {
+            Some(filled) => filled,
+            // Only its executions say what was traded.
+            None => self.executed(operation, record).await?,
         };
         let status = match record.status {
             // Filled as far as the position went.
@@ -101,10 +93,29 @@ impl Reader {
             side: record.side,
             qty: record.ordered,
             filled,
-            average_price,
-            fee,
+            average_price: None,
+            fee: None,
             status,
         })
+    }
+
+    /// What the fills say that an order executed.
+    ///
+    /// An order that is filled has fills: where none are shown yet, that is an error and not nothing.
+    pub(super) async fn executed(&self, operation: Operation, record: &OrderRecord) -> Result<Qty> {
+        let since = Timestamp(record.placed.0.saturating_sub(1000));
+        let fills = self.reports().fills(operation, std::slice::from_ref(&record.symbol), since).await?;
+        let of_order = fills.iter().filter(|fill| fill.oid == Some(record.oid)).map(|fill| fill.fill.qty);
+        let undecodable =
+            |problem: String| self.plumbing().error(operation, &Failure::nothing(ErrorKind::Decode, problem));
+        let filled = Qty::sum(of_order).map_err(|error| undecodable(error.to_string()))?;
+        if record.status == OrderStatus::Filled && filled.is_zero() {
+            return Err(undecodable(format!(
+                "order {} is filled, and its fills are not shown yet",
+                record.oid
+            )));
+        }
+        Ok(filled)
     }
 
     /// What the venue keeps of one of our orders.
@@ -113,8 +124,21 @@ impl Reader {
         operation: Operation,
         id: &ClientOrderId,
     ) -> Result<Option<OrderRecord>> {
+        self.record_of(operation, OrderKey::Cloid(Cloid::from(*id).to_string())).await
+    }
+
+    /// What the venue keeps of an order by its number.
+    pub(super) async fn record_by_number(
+        &self,
+        operation: Operation,
+        oid: u64,
+    ) -> Result<Option<OrderRecord>> {
+        self.record_of(operation, OrderKey::Number(oid)).await
+    }
+
+    async fn record_of(&self, operation: Operation, order: OrderKey) -> Result<Option<OrderRecord>> {
         let read = endpoints::ORDER_STATUS;
-        let question = ask(read).user(self.plumbing().account.target().get()).order(id);
+        let question = ask(read).user(self.plumbing().account.target().get()).order(order);
         let reply = self.plumbing().ask(operation, read, question, read.name.to_owned()).await;
         let reply = reply.map_err(|failure| self.plumbing().error(operation, &failure))?;
         self.plumbing().understood(operation, decode_order_status(reply.body()))

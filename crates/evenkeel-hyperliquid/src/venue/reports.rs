@@ -24,6 +24,10 @@ use crate::endpoints::{self, Read};
 use crate::error::Failure;
 use crate::wire::Question;
 
+/// A page of fills is full with this many.
+const FILLS_PAGE: usize = 2000;
+/// The venue keeps this many fills of an account.
+const FILLS_KEPT: usize = 10_000;
 /// The venue answers 2 000 fills at most, and keeps the last 10 000: five full pages, one that is not full, and as many
 /// again for executions that come in meanwhile.
 const FILL_PAGES_MAX: usize = 12;
@@ -43,7 +47,7 @@ impl Reports<'_> {
     }
 
     fn too_long(&self, operation: Operation, what: &str) -> evenkeel_exchange::Error {
-        let problem = format!("the list of {what} does not end; ask for a shorter time");
+        let problem = format!("there are more {what} than the venue answers for; ask for a shorter time");
         self.0.plumbing.error(operation, &Failure::nothing(ErrorKind::Decode, problem))
     }
 
@@ -65,6 +69,11 @@ impl Reports<'_> {
             let page = self.0.plumbing.understood(operation, decode_user_fills(reply.body()))?;
             let before = seen.len();
             let mut last = from;
+            let full = page.len() >= FILLS_PAGE;
+            // A page that is not full is all there is, in whatever order; of a full one the last must be the newest.
+            if full && !page.is_sorted_by_key(|fill| fill.fill.time) {
+                return Err(self.too_long(operation, "fills"));
+            }
             for fill in page {
                 last = last.max(fill.fill.time);
                 // Pages overlap in the millisecond at which they meet.
@@ -75,8 +84,11 @@ impl Reports<'_> {
                     fills.push(fill);
                 }
             }
-            // A page with nothing new is the end. How full a page can be is not relied on.
-            if seen.len() == before {
+            // What the venue does not keep any more would be a hole; so would more in a millisecond than a page holds.
+            if seen.len() >= FILLS_KEPT || (full && seen.len() == before) {
+                return Err(self.too_long(operation, "fills"));
+            }
+            if !full {
                 // Stable: within a millisecond the venue's own order stays.
                 fills.sort_by_key(|fill| fill.fill.time);
                 return Ok(fills);

@@ -1,6 +1,6 @@
 //! The connector that trades. Every write is signed once, sent once, and its answer read as it stands.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,12 +20,18 @@ use super::account::Coin;
 use super::plumbing::undecoded;
 use super::reader::Reader;
 use crate::config::{Builder, Credentials, Settings};
-use crate::decode::{Answer, Body, Cloid, StatusEntry, decode_answer};
+use crate::decode::{Answer, Body, Cloid, OrderRecord, StatusEntry, decode_answer};
 use crate::encode;
 use crate::error::{Failure, refusal};
 use crate::nonce::Nonces;
 use crate::sign::{self, Action, Grouping, OrderWire, usd_micros};
 use crate::wire::Envelope;
+
+/// What was decided on longer ago is better decided again: prices have moved and proofs are old.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long after an order's expiry its record may still come into view.
+const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// How many orders' nonces are remembered for fencing them off: the venue itself keeps the hundred highest of a key,
 /// and several orders share one.
@@ -43,6 +49,8 @@ pub struct Hyperliquid {
     validity: Duration,
     /// With which nonce an order was sent, newest last.
     sent: Arc<Mutex<VecDeque<(ClientOrderId, u64)>>>,
+    /// Nonces that were to be burned, without an answer whether they were.
+    pub(super) burning: Arc<Mutex<BTreeSet<u64>>>,
 }
 
 impl Hyperliquid {
@@ -51,7 +59,14 @@ impl Hyperliquid {
         let signer = credentials.signer.address();
         let mut reader = Reader::new(settings, credentials.account);
         reader.signer = Some(signer);
-        Self { reader, nonces: Nonces::of(signer), credentials, validity, sent: Arc::default() }
+        Self {
+            reader,
+            nonces: Nonces::of(signer),
+            credentials,
+            validity,
+            sent: Arc::default(),
+            burning: Arc::default(),
+        }
     }
 
     /// States the environment, then the credentials; see [`Builder`].
@@ -83,15 +98,33 @@ impl Hyperliquid {
         action: &Action,
         items: usize,
         urgency: Urgency,
+        decided: Timestamp,
     ) -> std::result::Result<Answer, Failure> {
         let plumbing = self.reader.plumbing();
         plumbing.take_for_action(items, urgency).await?;
         // After the wait, so that the action's validity does not begin before it can leave.
         let now = plumbing.venue_now(operation).await?;
+        let late = plumbing.clock.now().since(decided);
+        if late > WRITE_PATIENCE {
+            let problem = format!("{} s after it was decided it is better decided again", late.as_secs());
+            return Err(Failure::nothing(ErrorKind::RateLimited, problem));
+        }
         let nonce = self.nonces.next(now);
         self.remember(action, nonce);
         let body = self.signed(action, nonce, Some(now.after(self.validity)))?;
-        self.send(operation, body).await
+        let answer = self.send(operation, body).await;
+        if let Ok(Answer::Refused(text)) = &answer
+            && text.starts_with("Action already expired")
+        {
+            // It was signed a moment ago: our idea of the venue's clock is wrong.
+            plumbing.forget_time();
+        }
+        answer
+    }
+
+    /// The present moment, by which what is decided now is measured.
+    pub(super) fn now(&self) -> Timestamp {
+        self.reader.plumbing().clock.now()
     }
 
     /// Sends what was signed, once.
@@ -143,8 +176,14 @@ impl Hyperliquid {
     }
 
     /// An action that is accepted or refused as a whole.
-    pub(super) async fn set(&self, operation: Operation, action: &Action, urgency: Urgency) -> Result<()> {
-        let answer = self.act(operation, action, 1, urgency).await;
+    pub(super) async fn set(
+        &self,
+        operation: Operation,
+        action: &Action,
+        urgency: Urgency,
+        decided: Timestamp,
+    ) -> Result<()> {
+        let answer = self.act(operation, action, 1, urgency, decided).await;
         whole(answer).map_err(|failure| self.error(operation, &failure))
     }
 
@@ -155,13 +194,15 @@ impl Hyperliquid {
         orders: Vec<OrderWire>,
         grouping: Grouping,
         urgency: Urgency,
+        decided: Timestamp,
     ) -> Vec<std::result::Result<StatusEntry, Failure>> {
         let count = orders.len();
-        let answer = self.act(operation, &Action::Order { orders, grouping }, count, urgency).await;
+        let answer = self.act(operation, &Action::Order { orders, grouping }, count, urgency, decided).await;
         one_each(answer, count)
     }
 
     pub(super) async fn coin(&self, operation: Operation, symbol: &Symbol) -> Result<Coin> {
+        self.reader.accounts.uses(symbol);
         // Nothing is written by looking, whatever it is looked for.
         self.reader.accounts.coin(operation, symbol).await.map_err(|error| {
             let failure = Failure { effect: Effect::NotApplied, ..Failure::of(&error) };
@@ -182,12 +223,56 @@ impl Hyperliquid {
         })
     }
 
+    fn unwritten(&self, operation: Operation, error: &evenkeel_exchange::Error) -> evenkeel_exchange::Error {
+        self.error(operation, &Failure { effect: Effect::NotApplied, ..Failure::of(error) })
+    }
+
+    /// Whether an order that could not be cancelled is over. One that was sent and not heard of may still arrive.
+    async fn is_over(&self, operation: Operation, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
+        let record = self.reader.record(operation, id).await;
+        let record = record.map_err(|error| self.unwritten(operation, &error))?;
+        let ended = match self.nonce_of(id) {
+            None => true,
+            // The nonce is the venue's time of signing, or later.
+            Some(nonce) => {
+                let now = self.reader.plumbing().by_venue(self.now());
+                now > Timestamp(nonce).after(self.validity).after(ARRIVAL)
+            }
+        };
+        self.judged(operation, symbol, record, ended)
+    }
+
+    fn judged(
+        &self,
+        operation: Operation,
+        symbol: &Symbol,
+        record: Option<OrderRecord>,
+        unknown_is_over: bool,
+    ) -> Result<()> {
+        let open = |problem: String, effect| {
+            Err(self.error(operation, &Failure::new(ErrorKind::NotFound, effect, problem)))
+        };
+        match record {
+            Some(record) if record.symbol != *symbol => open(
+                format!("order {} is in {}, not in {symbol}", record.oid, record.symbol),
+                Effect::NotApplied,
+            ),
+            Some(record) if record.status.is_terminal() => Ok(()),
+            Some(record) => open(format!("order {} is still open", record.oid), Effect::NotApplied),
+            None if unknown_is_over => Ok(()),
+            None => {
+                open("the venue does not know the order yet, and it may still arrive".into(), Effect::Unknown)
+            }
+        }
+    }
+
     async fn update_leverage(
         &self,
         operation: Operation,
         symbol: &Symbol,
         change: impl Fn(&LeverageSetting) -> (Leverage, MarginMode),
     ) -> Result<()> {
+        let decided = self.now();
         let coin = self.coin(operation, symbol).await?;
         let setting = self.setting(operation, symbol).await?;
         let (leverage, mode) = change(&setting);
@@ -202,10 +287,11 @@ impl Hyperliquid {
             is_cross: mode == MarginMode::Cross,
             leverage: number,
         };
-        self.reader.accounts.memory.lock().forget_setting(symbol);
-        let done = self.set(operation, &action, Urgency::ReducesRisk).await;
+        let forget = || self.reader.accounts.memory.lock().forget_setting(symbol, self.now());
+        forget();
+        let done = self.set(operation, &action, Urgency::ReducesRisk, decided).await;
         // Whatever was read meanwhile may be from before.
-        self.reader.accounts.memory.lock().forget_setting(symbol);
+        forget();
         done
     }
 }
@@ -228,7 +314,7 @@ pub(super) fn one_each(
             .collect(),
         // What is wrong with the request itself is said once for all parts (official documentation).
         Ok(Answer::Entries(entries)) => match entries.as_slice() {
-            [StatusEntry::Error(text)] => all(&refusal(text)),
+            [StatusEntry::Error(text)] if is_about_the_request(text) => all(&refusal(text)),
             _ => {
                 let problem = format!("{} outcomes for {count} orders", entries.len());
                 all(&Failure::new(ErrorKind::Decode, Effect::Unknown, problem))
@@ -239,6 +325,14 @@ pub(super) fn one_each(
             all(&Failure::new(ErrorKind::Decode, Effect::Unknown, problem))
         }
     }
+}
+
+/// Whether a refusal can be one that the venue gives before it looks at single orders: for what depends on the request
+/// alone. Another text that comes once for several orders says nothing about the others.
+fn is_about_the_request(text: &str) -> bool {
+    let known = crate::error::classify(text);
+    known.is_some_and(|(kind, _)| kind == ErrorKind::Invalid)
+        || text.starts_with("Order price cannot be more than")
 }
 
 /// An action that has no parts.
@@ -348,6 +442,7 @@ impl Observe for Hyperliquid {
 impl Trade for Hyperliquid {
     async fn place(&self, orders: &[OrderRequest]) -> Vec<Result<OrderState>> {
         let operation = Operation::Place;
+        let decided = self.now();
         let coins = join_all(orders.iter().map(|order| self.coin(operation, &order.intent().symbol))).await;
         let mut outcomes: Vec<Option<Result<OrderState>>> = Vec::with_capacity(orders.len());
         let mut wires = Vec::with_capacity(orders.len());
@@ -376,7 +471,7 @@ impl Trade for Hyperliquid {
             let reduces = batch.iter().all(|(_, intent, _)| intent.reduce_only);
             let urgency = if reduces { Urgency::ReducesRisk } else { Urgency::Ordinary };
             let orders = batch.iter().map(|(_, _, wire)| wire.clone()).collect();
-            self.place_batch(operation, orders, Grouping::Na, urgency)
+            self.place_batch(operation, orders, Grouping::Na, urgency, decided)
         }))
         .await;
         for ((index, intent, _), entry) in batches.into_iter().flatten().zip(answers.into_iter().flatten()) {
@@ -394,14 +489,19 @@ impl Trade for Hyperliquid {
 
     async fn cancel(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
         let operation = Operation::Cancel;
+        let decided = self.now();
         let coin = self.coin(operation, symbol).await?;
         let action = Action::CancelByCloid { cancels: vec![(coin.asset, Cloid::from(*id).to_string())] };
-        let answer = self.act(operation, &action, 1, Urgency::ReducesRisk).await;
-        cancelled(one_each(answer, 1)).map_err(|failure| self.error(operation, &failure))
+        let answer = self.act(operation, &action, 1, Urgency::ReducesRisk, decided).await;
+        match cancelled(one_each(answer, 1)) {
+            Err(failure) if is_gone(&failure) => self.is_over(operation, symbol, id).await,
+            done => done.map_err(|failure| self.error(operation, &failure)),
+        }
     }
 
     async fn cancel_by_venue_id(&self, symbol: &Symbol, venue_order_id: &str) -> Result<()> {
         let operation = Operation::Cancel;
+        let decided = self.now();
         let coin = self.coin(operation, symbol).await?;
         let Ok(oid) = venue_order_id.parse() else {
             let shown: String = venue_order_id.chars().take(40).collect();
@@ -409,8 +509,16 @@ impl Trade for Hyperliquid {
             return Err(self.error(operation, &Failure::nothing(ErrorKind::Invalid, problem)));
         };
         let action = Action::Cancel { cancels: vec![(coin.asset, oid)] };
-        let answer = self.act(operation, &action, 1, Urgency::ReducesRisk).await;
-        cancelled(one_each(answer, 1)).map_err(|failure| self.error(operation, &failure))
+        let answer = self.act(operation, &action, 1, Urgency::ReducesRisk, decided).await;
+        match cancelled(one_each(answer, 1)) {
+            // It has a number, so it was placed: by the venue's words it is over. Its record has the last word.
+            Err(failure) if is_gone(&failure) => {
+                let record = self.reader.record_by_number(operation, oid).await;
+                let record = record.map_err(|error| self.unwritten(operation, &error))?;
+                self.judged(operation, symbol, record, true)
+            }
+            done => done.map_err(|failure| self.error(operation, &failure)),
+        }
     }
 
     async fn set_leverage(&self, symbol: &Symbol, leverage: Leverage) -> Result<()> {
@@ -425,6 +533,7 @@ impl Trade for Hyperliquid {
 
     async fn adjust_margin(&self, symbol: &Symbol, delta: Usd) -> Result<()> {
         let operation = Operation::AdjustMargin;
+        let decided = self.now();
         let coin = self.coin(operation, symbol).await?;
         let micros = usd_micros(&delta.get()).map_err(|error| {
             let problem = format!("{symbol}: {delta} cannot be moved: {error}");
@@ -432,7 +541,7 @@ impl Trade for Hyperliquid {
         })?;
         let action = Action::UpdateIsolatedMargin { asset: coin.asset, micros };
         let urgency = if delta.is_positive() { Urgency::ReducesRisk } else { Urgency::Ordinary };
-        self.set(operation, &action, urgency).await
+        self.set(operation, &action, urgency, decided).await
     }
 
     fn abilities(&self) -> Abilities<'_> {
@@ -449,7 +558,12 @@ impl Trade for Hyperliquid {
     }
 }
 
-/// Cancelled, or not open any more: the venue has one text for filled, cancelled and unknown.
+/// The venue has one text for filled, cancelled and unknown orders.
+pub(super) fn is_gone(failure: &Failure) -> bool {
+    failure.kind == ErrorKind::NotFound && failure.effect == Effect::NotApplied
+}
+
+/// All of them cancelled, or the first that was not.
 pub(super) fn cancelled(
     entries: Vec<std::result::Result<StatusEntry, Failure>>,
 ) -> std::result::Result<(), Failure> {
@@ -460,7 +574,6 @@ pub(super) fn cancelled(
                 let problem = "an answer that no cancel gets";
                 return Err(Failure::new(ErrorKind::Decode, Effect::Unknown, problem));
             }
-            Err(failure) if failure.kind == ErrorKind::NotFound && failure.effect == Effect::NotApplied => {}
             Err(failure) => return Err(failure),
         }
     }

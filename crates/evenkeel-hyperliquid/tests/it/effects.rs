@@ -108,7 +108,7 @@ fn table() -> Vec<(Fate, Effect, ErrorKind)> {
         (Fate::Error(TransportErrorKind::TooLarge), May, Decode),
         (refused("User or API Wallet 0x4b6c5b1287e38b78e61d5dbca726d5e267eda747 does not exist."), No, Auth),
         (refused("Must deposit before performing actions. User: 0x4b6c"), No, Auth),
-        (refused("Action already expired"), No, Rejected),
+        (refused("Action already expired"), No, Timeout),
         (refused("Signed action over weight limit of 200."), No, Invalid),
         (
             refused(
