@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 use evenkeel_rebalance::{Gross, LeverageChange, Policy, Rest};
 use evenkeel_types::{Leverage, MarginMode, parse_decimal};
 
-use crate::failure::{Failure, one_line};
+use crate::failure::Failure;
+use crate::live::{Access, Site, Variables};
 use crate::recorded::Options;
 use crate::scenario::from_toml;
+use crate::start::{Given, arguments};
 use crate::wish::{Changes, Wish};
-use crate::{Case, recorded, scenario, wish};
+use crate::{Case, Doing, Place, confirm, recorded, scenario, wish};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -21,34 +22,42 @@ Examples:
   rebalance --scenario my-account.toml        form: examples/scenarios/README.md
   rebalance --recorded examples/recorded/hyperliquid \\
             --target SOL=50,BTC=50 --leverage 2 --fork
+  rebalance --venue hyperliquid --environment testnet \
+            --target SOL=50,BTC=50 --leverage 2             plan, send nothing
+  rebalance ... --fork                                      rehearse it
+  rebalance ... --execute                                   ask, then do it
 
 Exit status:
   0  planned, or done with success
   1  aborted, or done without success
-  2  bad input: one line says which field, which value, and what is allowed
-  3  halted, or an outcome that is not known
+  2  bad input, or not confirmed: one line says what, and what is allowed
+  3  halted, an outcome that is not known, or an account that cannot be read
 
-Nothing connects to a venue: accounts are on a paper exchange or in files.";
+Only --venue connects to anything, and only --execute sends anything there.
+Keys and addresses: the environment, or a file .env (see .env.example).";
 
-/// Brings a perpetual-futures account to target weights and one leverage: plans, shows, executes on a paper exchange,
-/// verifies.
+/// Brings a perpetual-futures account to target weights and one leverage: plans, shows, executes, verifies. On a paper
+/// exchange, unless a venue is named.
 #[derive(Debug, Parser)]
 #[command(name = "rebalance", version, after_help = AFTER_HELP, term_width = 80)]
 pub struct Args {
     /// A built-in scenario by name, a scenario file by path, or `list`
-    #[arg(long, value_name = "NAME|FILE", default_value = "mixed-leverage", conflicts_with = "recorded")]
+    #[arg(long, value_name = "NAME|FILE", default_value = "mixed-leverage", conflicts_with_all = ["recorded", "venue"])]
     scenario: String,
 
     /// A folder with an account in Hyperliquid's own JSON: clearinghouseState.json, metaAndAssetCtxs.json, and where
     /// present userAbstraction.json, spotClearinghouseState.json, openOrders.json, userFees.json
-    #[arg(long, value_name = "DIR", requires = "target")]
+    #[arg(long, value_name = "DIR", requires = "target", conflicts_with = "venue")]
     recorded: Option<PathBuf>,
+
+    #[command(flatten)]
+    site: Site,
 
     /// Percent by symbol, negative for short; with a share named cash their sizes sum to 100
     #[arg(long, value_name = "SOL=50,BTC=50", value_parser = Weights::parse, allow_hyphen_values = true)]
     target: Option<Weights>,
 
-    /// Leverage of every symbol [recorded accounts: the variable DEFAULT_LEVERAGE, or 3]
+    /// Leverage of every symbol [recorded and live accounts: the variable DEFAULT_LEVERAGE, or 3]
     #[arg(long, value_name = "X", value_parser = leverage, allow_hyphen_values = true)]
     leverage: Option<Leverage>,
 
@@ -80,9 +89,17 @@ pub struct Args {
     #[arg(long, requires = "recorded")]
     no_other_dexes: bool,
 
-    /// Rehearse the plan on a paper exchange forked from the recorded account
-    #[arg(long, requires = "recorded")]
+    /// Rehearse the plan on a paper exchange forked from the recorded or live account
+    #[arg(long)]
     fork: bool,
+
+    /// Execute at the venue, after a typed yes
+    #[arg(long, requires = "venue", conflicts_with_all = ["fork", "dry_run"])]
+    execute: bool,
+
+    /// Execute without asking, for scripts
+    #[arg(long, requires = "execute")]
+    yes: bool,
 
     /// Plan and show, execute nothing
     #[arg(long)]
@@ -159,20 +176,10 @@ pub struct Job {
 ///
 /// # Errors
 /// [`Failure::Input`].
-pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Request, Failure> {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => {
-            let text = error.render().to_string();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Print(text)),
-                // The first paragraph says what is wrong; usage and tips follow.
-                _ => {
-                    let first = text.split("\n\n").next().unwrap_or(&text);
-                    Err(Failure::Input(one_line(first.trim_start_matches("error: "))))
-                }
-            };
-        }
+pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Request, Failure> {
+    let args: Args = match arguments(words)? {
+        Given::Print(text) => return Ok(Request::Print(text)),
+        Given::Act(args) => *args,
     };
     if args.scenario == "list" && args.recorded.is_none() {
         let lines: Vec<String> = scenario::BUILT_IN
@@ -198,14 +205,24 @@ impl Args {
             leverage_change: self.leverage_change,
             policy,
         };
-        let Some(folder) = self.recorded else {
+        if self.recorded.is_none() && !self.site.is_given() {
+            if self.fork {
+                return Err(Failure::input("--fork goes with an account: add --recorded or --venue"));
+            }
             return scenario::load(&self.scenario, &changes, self.seed);
-        };
+        }
+        // Only what is about a venue looks into a file of variables.
+        let variables = if self.site.is_given() { Some(Variables::read()?) } else { None };
         let leverage = match self.leverage {
             Some(leverage) => leverage,
             None => {
-                let variable = std::env::var_os("DEFAULT_LEVERAGE");
-                default_leverage(variable.as_ref().map(|value| value.to_string_lossy()).as_deref())?
+                let variable = match &variables {
+                    Some(variables) => variables.get("DEFAULT_LEVERAGE"),
+                    None => {
+                        std::env::var_os("DEFAULT_LEVERAGE").map(|value| value.to_string_lossy().into_owned())
+                    }
+                };
+                default_leverage(variable.as_deref())?
             }
         };
         let wish = Wish {
@@ -218,7 +235,18 @@ impl Args {
             policy: Policy::conservative(),
         }
         .with(&changes);
+        if wish.weights.is_empty() {
+            return Err(Failure::input("--target: an account at a venue needs one, like SOL=50,BTC=50"));
+        }
         let target = wish.target()?;
+        let Some(folder) = self.recorded else {
+            let doing = match (self.fork, self.execute) {
+                (true, _) => Doing::Rehearse(self.seed.unwrap_or(0)),
+                (_, true) => Doing::Execute { yes: self.yes },
+                _ => Doing::Plan,
+            };
+            return live(&self.site, &variables.unwrap_or_default(), wish, doing);
+        };
         let options = Options {
             assume_standard: self.assume_standard,
             no_other_dexes: self.no_other_dexes,
@@ -227,6 +255,24 @@ impl Args {
         };
         recorded::load(&folder.to_string_lossy(), wish, &target, options)
     }
+}
+
+/// Opens the connection, which sends nothing yet. A plan and a rehearsal need no key, so they take none.
+fn live(site: &Site, variables: &Variables, wish: Wish, doing: Doing) -> Result<Case, Failure> {
+    let mut assumptions = Vec::new();
+    let access = match doing {
+        Doing::Execute { yes } => {
+            confirm::possible(yes, "--execute")?;
+            Access::Trade
+        }
+        Doing::Plan => Access::Read,
+        Doing::Rehearse(_) => {
+            assumptions.push("rehearsed on a paper exchange forked from the live account".to_owned());
+            Access::Read
+        }
+    };
+    let connection = site.open(variables, access)?;
+    Ok(Case { title: connection.title(), assumptions, place: Place::Live(Box::new(connection), doing), wish })
 }
 
 fn default_leverage(variable: Option<&str>) -> Result<Leverage, Failure> {
@@ -264,7 +310,11 @@ mod tests {
             (&["--leverage-change", "x"], &["--leverage-change", "'x'", "auto, reopen"]),
             (&["--scenario", "nope"], &["--scenario", "`nope`", "mixed-leverage"]),
             (&["--recorded", "x"], &["--target"]),
-            (&["--fork"], &["--recorded"]),
+            (&["--fork"], &["--recorded", "--venue"]),
+            (&["--execute"], &["--venue"]),
+            (&["--yes"], &["--execute"]),
+            (&["--environment", "testnet", "--execute", "--fork"], &["--fork"]),
+            (&["--venue", "hyperliquid"], &["--target"]),
             (&["--policy", "no-such-file"], &["--policy", "no-such-file"]),
             (&["--nonsense"], &["--nonsense"]),
         ] {

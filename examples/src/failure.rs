@@ -53,6 +53,17 @@ impl From<PreviewError> for Failure {
     }
 }
 
+impl From<evenkeel_exchange::Error> for Failure {
+    fn from(error: evenkeel_exchange::Error) -> Self {
+        let message = one_line(&evenkeel_exchange::chain(&error));
+        match error.kind() {
+            // Asked for something that the venue does not have: a symbol, mostly.
+            evenkeel_exchange::ErrorKind::Invalid => Self::Input(message),
+            _ => Self::Halted(message),
+        }
+    }
+}
+
 /// Values come from outside; an error is one line whatever they hold.
 #[must_use]
 pub fn one_line(text: &str) -> String {

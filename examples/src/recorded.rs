@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use evenkeel_hyperliquid::{
-    AbstractionInput, AccountInput, Body, FeeInput, FlatSettings, OpenOrdersInput, decode_snapshot,
+use evenkeel_hyperliquid::capabilities;
+use evenkeel_hyperliquid::decode::{
+    AbstractionInput, AccountInput, Body, DexInput, FeeInput, FlatSettings, OpenOrdersInput, decode_snapshot,
 };
 use evenkeel_paper::{PaperVenue, profiles};
 use evenkeel_rebalance::Target;
@@ -109,20 +110,24 @@ impl Input {
         decode_snapshot(&AccountInput {
             venue: VenueId::new("hyperliquid").map_err(Failure::input)?,
             account: AccountId::new("recorded").map_err(Failure::input)?,
+            capabilities: capabilities(),
             scope: scope.clone(),
-            clearinghouse_state: Body::new(STATE, &self.state),
-            meta_and_asset_ctxs: Body::new(MARKETS, &self.markets),
+            dexes: vec![DexInput {
+                clearinghouse_state: Body::new(STATE, &self.state),
+                meta_and_asset_ctxs: Body::new(MARKETS, &self.markets),
+                open_orders: match &self.orders {
+                    Some(bytes) => OpenOrdersInput::Answer(Body::new(ORDERS, bytes)),
+                    None => OpenOrdersInput::AssumeNone,
+                },
+                fees: match &self.fees {
+                    Some(bytes) => FeeInput::Answer(Body::new(FEES, bytes)),
+                    None => FeeInput::BaseTier,
+                },
+            }],
             abstraction,
             spot_clearinghouse_state: self.spot.as_deref().map(|bytes| Body::new(SPOT, bytes)),
             other_dexes: no_other_dexes.then_some(&[]),
-            open_orders: match &self.orders {
-                Some(bytes) => OpenOrdersInput::Answer(Body::new(ORDERS, bytes)),
-                None => OpenOrdersInput::AssumeNone,
-            },
-            fees: match &self.fees {
-                Some(bytes) => FeeInput::Answer(Body::new(FEES, bytes)),
-                None => FeeInput::BaseTier,
-            },
+            available: Vec::new(),
             // Nobody recorded the settings of flat symbols. Taken as other than the target's, they are written and
             // proven before anything is opened.
             flat_settings: FlatSettings::Assume { other_than: leverage },

@@ -45,8 +45,15 @@ impl Screen {
     #[must_use]
     pub fn stdout() -> Self {
         let out = std::io::stdout();
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colours = out.is_terminal() && !refused;
+        let colours = out.is_terminal() && colours_wanted();
+        Self { out: Box::new(out), colours, gone: false }
+    }
+
+    /// Standard error: questions, and what a person wants to see while a program reads standard output.
+    #[must_use]
+    pub fn stderr() -> Self {
+        let out = std::io::stderr();
+        let colours = out.is_terminal() && colours_wanted();
         Self { out: Box::new(out), colours, gone: false }
     }
 
@@ -103,6 +110,10 @@ impl Screen {
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
+}
+
+fn colours_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Lines of at most [`WIDTH`] columns. A word that is longer than a line is cut into several.

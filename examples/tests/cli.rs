@@ -1,13 +1,16 @@
 //! The examples as a user runs them: output, JSON, exit status.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use evenkeel_examples::screen::WIDTH;
 use evenkeel_types::{Decimal, parse_decimal};
 use serde_json::Value;
+
+use support::{Ran, no_floats, program, scratch};
+
+mod support;
 
 const SCENARIOS: [(&str, i32); 6] = [
     ("mixed-leverage", 0),
@@ -20,30 +23,6 @@ const SCENARIOS: [(&str, i32); 6] = [
 
 // -- running ---------------------------------------------------------------------------------------------------------
 
-/// The built example. Cargo builds examples before it runs integration tests, unless only this test was asked for.
-fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let test = std::env::current_exe().expect("this test has a path");
-        let profile = test.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
-        let folder = profile.join("examples");
-        let all = ["rebalance", "what_if"].iter().all(|name| executable(&folder, name).exists());
-        if !all {
-            let status = Command::new(env!("CARGO"))
-                .args(["build", "--offline", "--examples", "--profile", "test", "--manifest-path"])
-                .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-                .status();
-            assert!(status.is_ok_and(|status| status.success()), "the examples build");
-        }
-        folder
-    });
-    executable(folder, name)
-}
-
-fn executable(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
-}
-
 fn command(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program(name));
     // From the workspace's root, where the README's commands are run.
@@ -55,18 +34,8 @@ fn command(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-struct Ran {
-    status: i32,
-    out: String,
-    err: String,
-}
-
 fn run(name: &str, arguments: &[&str]) -> Ran {
-    let Output { status, stdout, stderr } = command(name, arguments).output().expect("the example starts");
-    let out = String::from_utf8(stdout).expect("text");
-    let err = String::from_utf8(stderr).expect("text");
-    assert!(!err.contains("panicked"), "{arguments:?}: {err}");
-    Ran { status: status.code().expect("it ends by itself"), out, err }
+    Ran::of(&mut command(name, arguments))
 }
 
 fn rebalance(arguments: &[&str]) -> Ran {
@@ -188,16 +157,6 @@ fn check_document(document: &Value) {
         keys(metric, &["name", "target", "actual", "error", "pass"]);
     }
     no_floats(document);
-}
-
-/// Whole numbers count things; everything measured is text.
-fn no_floats(value: &Value) {
-    match value {
-        Value::Number(number) => assert!(number.is_u64(), "{number}"),
-        Value::Array(values) => values.iter().for_each(no_floats),
-        Value::Object(fields) => fields.values().for_each(no_floats),
-        _ => {}
-    }
 }
 
 // -- scenarios -------------------------------------------------------------------------------------------------------
@@ -344,13 +303,6 @@ fn a_scenario_is_a_file_that_a_user_can_write() {
 
 const ACCOUNT: &str = "examples/recorded/hyperliquid";
 const HALVES: [&str; 6] = ["--recorded", ACCOUNT, "--target", "SOL=50,BTC=50", "--leverage", "2"];
-
-fn scratch(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).expect("a folder for test files");
-    folder
-}
 
 /// A copy of the recorded account, where one file has other values; without any it is removed.
 fn changed(name: &str, file: &str, values: &[(&str, &str)]) -> String {

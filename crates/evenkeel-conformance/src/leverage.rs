@@ -3,7 +3,7 @@
 use evenkeel_exchange::{Effect, Error, ErrorKind, Result, leverage_of};
 use evenkeel_types::{
     Decimal, Exact, Leverage, LeverageSetting, LowerIsolated, MarginAdjustment, MarginMode, MarginModeScope,
-    Side, Snapshot, Usd,
+    MarginModes, Side, Snapshot, Usd,
 };
 
 use crate::bench::Bench;
@@ -243,7 +243,9 @@ impl Bench<'_> {
         moved(&held, &added, delta)?;
         let half = cents(delta.times(Decimal::new(-5, 1))?)?;
         let answer = self.venue.adjust_margin(&self.symbol, half).await;
-        if rule == MarginAdjustment::Both {
+        // A coin can be stricter than its venue.
+        let strict = held.instrument(&self.symbol)?.margin_modes == MarginModes::StrictIsolated;
+        if rule == MarginAdjustment::Both && !strict {
             answer?;
             moved(&added, &self.settled().await?, half)?;
         } else {

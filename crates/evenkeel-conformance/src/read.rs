@@ -11,6 +11,10 @@ use evenkeel_types::{
 use crate::report::{Tried, ensure, failed, skipped};
 use crate::setup::Setup;
 
+/// How old a flat symbol's setting may be in a snapshot. It says when it was read, and orders that add risk need a proof
+/// of their own; where a venue asks a sixtieth of a minute's budget for one, reading all of them every time is no choice.
+const SETTING_AGE_MAX: Duration = Duration::from_secs(60);
+
 pub(crate) struct Reader<'a> {
     pub(crate) venue: &'a dyn Observe,
     pub(crate) clock: &'a dyn Clock,
@@ -60,7 +64,8 @@ impl Reader<'_> {
             ensure(instrument.margin_modes.allows(setting.mode), || {
                 format!("{symbol}: the instrument has no {} margin", setting.mode)
             })?;
-            ensure(apart(setting.read_at, snapshot.as_of) <= self.setup.clock_bound, || {
+            let bound = self.setup.clock_bound.max(SETTING_AGE_MAX);
+            ensure(apart(setting.read_at, snapshot.as_of) <= bound, || {
                 format!("{symbol}: read at {}, the snapshot is of {}", setting.read_at, snapshot.as_of)
             })?;
         }

@@ -91,7 +91,12 @@ impl Accounts {
                 more.insert(Key::Orders(dex_of(symbol).to_owned()));
             }
         }
+        self.learn_answered_markets(&answers, &covered);
         let flat: Vec<&Symbol> = scope.symbols.iter().filter(|symbol| !held.contains(*symbol)).collect();
+        // The venue answers a question about a coin that it does not have with anything.
+        if let Some(unknown) = flat.iter().find(|symbol| !self.is_listed(symbol)) {
+            return Err(self.unlisted(operation, unknown));
+        }
         let unread = |symbol: &Symbol| {
             !answers.has(&Key::Asset(symbol.clone())) && self.memory.lock().setting(symbol, began).is_none()
         };

@@ -78,7 +78,13 @@ async fn a_snapshot_reads_what_it_needs_once() {
     venue.snapshot(&scope).await.unwrap();
     assert_eq!(
         kinds(&server.asked()),
-        ["clearinghouseState", "frontendOpenOrders", "metaAndAssetCtxs", "spotClearinghouseState", "userAbstraction"]
+        [
+            "clearinghouseState",
+            "frontendOpenOrders",
+            "metaAndAssetCtxs",
+            "spotClearinghouseState",
+            "userAbstraction"
+        ]
     );
 }
 
@@ -276,7 +282,9 @@ async fn cancels_that_find_nothing_are_done() {
         json!({"status": "ok", "response": {"type": "cancel", "data": {"statuses": [{"error": gone}]}}}),
     ));
     let refused = || {
-        Reply::json(json!({"status": "ok", "response": {"type": "cancel", "data": {"statuses": [{"error": gone}]}}}))
+        Reply::json(
+            json!({"status": "ok", "response": {"type": "cancel", "data": {"statuses": [{"error": gone}]}}}),
+        )
     };
     let record = |coin: &str, status: &str| {
         Reply::json(json!({"status": "order", "order": {"status": status, "statusTimestamp": 2, "order": {
@@ -343,7 +351,9 @@ async fn an_order_is_found_by_its_client_id() {
     let part = json!([{"coin": "SOL", "px": "150", "sz": "0.75", "side": "B", "time": 5001, "oid": 5, "tid": 9,
         "fee": "0.02", "feeToken": "USDC"}]);
     server.info("userFillsByTime", Reply::json(part));
-    for (status, expected) in [("canceled", OrderStatus::Cancelled), ("iocCancelRejected", OrderStatus::Rejected)] {
+    for (status, expected) in
+        [("canceled", OrderStatus::Cancelled), ("iocCancelRejected", OrderStatus::Rejected)]
+    {
         server.info("orderStatus", answer(status, "0.25", false));
         let state = venue.order(&symbol("SOL"), &id(1)).await.unwrap().unwrap();
         assert_eq!((state.status, state.filled.get()), (expected, d("0.75")), "{status}");

@@ -1,0 +1,168 @@
+//! The way to a venue, on which requests and answers get lost.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use evenkeel_types::Timestamp;
+use http::{Request, Response, StatusCode};
+
+use crate::answer;
+use crate::fault::{Fault, FaultRule, Heard};
+use crate::venue::Venue;
+
+/// How many earlier states of the venue are kept while a rule asks for stale readings. Each is a copy of everything.
+const MAX_PAST: usize = 16;
+
+/// A venue behind an unreliable line. Without rules the line is perfect.
+///
+/// Use it instead of a socket where a client can be given its transport: [`Gate::judge`] first, then let the delay pass,
+/// then [`Gate::deliver`]; no answer is a closed connection.
+#[derive(Debug, Clone)]
+pub struct Gate<V> {
+    venue: V,
+    rules: Vec<FaultRule>,
+    past: VecDeque<V>,
+    rng: u64,
+}
+
+/// What is going to happen to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Verdict {
+    /// How long until it arrives.
+    pub arrives_after: Duration,
+    /// How long its answer takes after that.
+    pub answered_after: Duration,
+    fate: Fate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Normal,
+    Lost,
+    Unanswered,
+    Status(StatusCode, bool),
+    TooMany,
+    Twice(Heard),
+    Stale(usize),
+}
+
+impl<V: Venue> Gate<V> {
+    /// A perfect line to a venue. All randomness of the rules comes from the seed.
+    pub fn new(venue: V, seed: u64) -> Self {
+        Self { venue, rules: Vec::new(), past: VecDeque::new(), rng: seed }
+    }
+
+    /// The venue.
+    #[must_use]
+    pub fn venue(&self) -> &V {
+        &self.venue
+    }
+
+    /// The venue, in the tester's hand.
+    pub fn venue_mut(&mut self) -> &mut V {
+        &mut self.venue
+    }
+
+    /// From now on these strike too. Of several that strike the first one decides, delays apart.
+    pub fn inject(&mut self, rules: impl IntoIterator<Item = FaultRule>) {
+        self.rules.extend(rules);
+    }
+
+    /// From now on the line is perfect.
+    pub fn clear(&mut self) {
+        self.rules.clear();
+        self.past.clear();
+    }
+
+    /// What is going to happen to this request. Counts it.
+    pub fn judge(&mut self, request: &Request<Bytes>) -> Verdict {
+        let call = V::call(request);
+        let mut verdict =
+            Verdict { arrives_after: Duration::ZERO, answered_after: Duration::ZERO, fate: Fate::Normal };
+        let mut rules = std::mem::take(&mut self.rules);
+        for rule in &mut rules {
+            let draw = self.draw();
+            if !rule.strikes(&call, draw) {
+                continue;
+            }
+            let fate = match rule.fault {
+                Fault::DelayRequest(by) => {
+                    verdict.arrives_after = verdict.arrives_after.saturating_add(by);
+                    continue;
+                }
+                Fault::DelayAnswer(by) => {
+                    verdict.answered_after = verdict.answered_after.saturating_add(by);
+                    continue;
+                }
+                Fault::LoseRequest => Fate::Lost,
+                Fault::LoseAnswer => Fate::Unanswered,
+                Fault::ServerError { status, applied } => Fate::Status(status, applied),
+                Fault::TooManyRequests => Fate::TooMany,
+                Fault::Duplicate(heard) => Fate::Twice(heard),
+                Fault::StaleRead { writes } => Fate::Stale(writes),
+            };
+            if verdict.fate == Fate::Normal {
+                verdict.fate = fate;
+            }
+        }
+        self.rules = rules;
+        verdict
+    }
+
+    /// The request arrives now, with what was decided about it. `None` is a closed connection.
+    pub fn deliver(
+        &mut self,
+        now: Timestamp,
+        request: Request<Bytes>,
+        verdict: Verdict,
+    ) -> Option<Response<Bytes>> {
+        match verdict.fate {
+            Fate::Normal => Some(self.handle(now, request)),
+            Fate::Lost => None,
+            Fate::Unanswered => {
+                let _unheard = self.handle(now, request);
+                None
+            }
+            Fate::Status(status, applied) => {
+                if applied {
+                    let _unheard = self.handle(now, request);
+                }
+                Some(answer::text(status, status.canonical_reason().unwrap_or_default()))
+            }
+            Fate::TooMany => Some(V::too_many_requests()),
+            Fate::Twice(heard) => {
+                let first = self.handle(now, request.clone());
+                let second = self.handle(now, request);
+                Some(if heard == Heard::First { first } else { second })
+            }
+            Fate::Stale(writes) => {
+                let old = self.past.get(writes.saturating_sub(1)).filter(|_| writes > 0);
+                match old.or(self.past.back()).cloned() {
+                    Some(mut old) => Some(old.handle(now, request)),
+                    None => Some(self.handle(now, request)),
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
+        let remembers = self.rules.iter().any(|rule| matches!(rule.fault, Fault::StaleRead { .. }));
+        if remembers && V::call(&request).is_write {
+            self.past.push_front(self.venue.clone());
+            self.past.truncate(MAX_PAST);
+        }
+        self.venue.handle(now, request)
+    }
+
+    /// Below 1000. SplitMix64 (Steele, Lea and Flood 2014): a counter and a hash of it, so any seed is a good one.
+    fn draw(&mut self) -> u32 {
+        self.rng = self.rng.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.rng;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let drawn = (z ^ (z >> 31)).checked_rem(1000).unwrap_or(0);
+        u32::try_from(drawn).unwrap_or(0)
+    }
+}

@@ -1,0 +1,158 @@
+//! `/info`: questions, which anybody may ask about anybody.
+
+use bytes::Bytes;
+use evenkeel_types::{Decimal, Timestamp};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::crypto::{Address, hex, keccak};
+use super::envelope::unreadable;
+use super::markets::meta;
+use super::numbers::{text, usd};
+use super::server::Server;
+use super::views::clearinghouse;
+use crate::answer;
+
+mod market;
+mod rows;
+mod wallet;
+
+use rows::{full, short};
+
+/// Rows of one answer about funding.
+const MAX_FUNDING: usize = 500;
+/// Executions, and past orders, of one answer.
+const MAX_ROWS: usize = 2000;
+
+/// A question's parameters.
+struct Asked<'a>(&'a Value);
+
+impl Asked<'_> {
+    fn text(&self, key: &str) -> Result<&str, String> {
+        self.0.get(key).and_then(Value::as_str).ok_or_else(|| format!("missing field `{key}`"))
+    }
+
+    fn user(&self) -> Result<Address, String> {
+        Address::parse(self.text("user")?).ok_or_else(|| "invalid user".to_owned())
+    }
+
+    fn since(&self) -> Result<Timestamp, String> {
+        let since = self.0.get("startTime").and_then(Value::as_u64);
+        since.map(Timestamp).ok_or_else(|| "missing field `startTime`".to_owned())
+    }
+
+    /// Inclusive.
+    fn until(&self) -> Timestamp {
+        Timestamp(self.0.get("endTime").and_then(Value::as_u64).unwrap_or(u64::MAX))
+    }
+}
+
+impl Server {
+    pub(crate) fn info(&mut self, body: &[u8]) -> Response<Bytes> {
+        let question: Value = match serde_json::from_slice(body) {
+            Ok(question) => question,
+            Err(error) => return unreadable(&error.to_string()),
+        };
+        match self.answer(&Asked(&question)) {
+            Ok(value) => answer::json(StatusCode::OK, &value),
+            Err(why) => unreadable(&why),
+        }
+    }
+
+    fn answer(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
+        let kind = asked.text("type")?;
+        // There are no builder dexes here.
+        if asked.0.get("dex").and_then(Value::as_str).is_some_and(|dex| !dex.is_empty()) {
+            return Err("unknown dex".to_owned());
+        }
+        match kind {
+            "meta" => Ok(meta(&self.markets)),
+            "allPerpMetas" => Ok(json!([meta(&self.markets)])),
+            "metaAndAssetCtxs" => Ok(json!([meta(&self.markets), self.contexts()])),
+            "allMids" => Ok(self.mids()),
+            "l2Book" => self.book(asked.text("coin")?),
+            "perpDexs" => Ok(json!([null])),
+            "exchangeStatus" => Ok(json!({"time": self.now.0, "specialStatuses": null})),
+            "spotMeta" => Ok(market::spot_meta()),
+            "spotMetaAndAssetCtxs" => Ok(json!([market::spot_meta(), market::spot_contexts()])),
+            "candleSnapshot" | "predictedFundings" | "perpsAtOpenInterestCap" => Ok(json!([])),
+            "fundingHistory" => self.funding_history(asked),
+            "userRole" => Ok(self.role(asked.user()?)),
+            _ => self.about(kind, asked),
+        }
+    }
+
+    /// Questions about an account. Who asks about an address that has none, an agent's for example, is shown an empty
+    /// one.
+    fn about(&mut self, kind: &str, asked: &Asked<'_>) -> Result<Value, String> {
+        let known = [
+            "clearinghouseState",
+            "spotClearinghouseState",
+            "userAbstraction",
+            "openOrders",
+            "frontendOpenOrders",
+            "orderStatus",
+            "historicalOrders",
+            "userFills",
+            "userFillsByTime",
+            "userFunding",
+            "activeAssetData",
+            "userFees",
+            "userRateLimit",
+            "extraAgents",
+            "subAccounts",
+        ];
+        if !known.contains(&kind) {
+            return Err(format!("unknown variant `{kind}`"));
+        }
+        let user = asked.user()?;
+        let Some(account) = self.find(user) else { return wallet::empty(kind, self.now) };
+        let markets = &self.markets;
+        let internal = || "internal".to_owned();
+        match kind {
+            "clearinghouseState" => clearinghouse(account, markets).ok_or_else(internal),
+            "spotClearinghouseState" => Ok(wallet::spot(account.spot.get())),
+            "userAbstraction" => Ok(json!(account.abstraction)),
+            "openOrders" => Ok(account.open_orders(short)),
+            "frontendOpenOrders" => Ok(account.open_orders(full)),
+            "orderStatus" => account.order_status(asked.0.get("oid")),
+            "historicalOrders" => Ok(account.history()),
+            "userFills" => Ok(json!(
+                account.fills.iter().rev().take(MAX_ROWS).map(|fill| fill.show(user)).collect::<Vec<_>>()
+            )),
+            "userFillsByTime" => {
+                let (since, until) = (asked.since()?, asked.until());
+                let rows = account.fills.iter().filter(|fill| fill.time >= since && fill.time <= until);
+                Ok(json!(rows.take(MAX_ROWS).map(|fill| fill.show(user)).collect::<Vec<_>>()))
+            }
+            "userFunding" => self.user_funding(user, asked),
+            "activeAssetData" => account.asset_data(asked.text("coin")?, markets),
+            "userFees" => Ok(wallet::fees()),
+            "userRateLimit" => Ok(account.rate_limit()),
+            "extraAgents" => Ok(account.named_agents(self.now)),
+            _ => Ok(self.sub_accounts(user)),
+        }
+    }
+
+    fn user_funding(&mut self, user: Address, asked: &Asked<'_>) -> Result<Value, String> {
+        let (since, until) = (asked.since()?, asked.until());
+        let account = self.accounts.iter_mut().find(|account| account.address == user);
+        // Without rules of its own the paper exchange answers every reading.
+        let payments =
+            account.and_then(|account| account.world.funding_payments(since).ok()).unwrap_or_default();
+        let rows = payments.into_iter().filter(|payment| payment.time <= until).take(MAX_FUNDING);
+        let show = rows.map(|payment| {
+            let name = format!("{}{}{user}", payment.time, payment.symbol);
+            let delta = json!({
+                "type": "funding",
+                "coin": payment.symbol.as_str(),
+                "usdc": usd(payment.amount.get()),
+                "szi": text(payment.qty.map_or(Decimal::ZERO, evenkeel_types::Qty::get)),
+                "fundingRate": text(payment.rate.map_or(Decimal::ZERO, evenkeel_types::Rate::get)),
+                "nSamples": null,
+            });
+            json!({"time": payment.time.0, "hash": hex(&keccak(&[name.as_bytes()])), "delta": delta})
+        });
+        Ok(json!(show.collect::<Vec<_>>()))
+    }
+}

@@ -1,0 +1,200 @@
+//! A venue on a socket of this machine. Everything that decides is in the venue and the gate; this waits and copies.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use evenkeel_types::{Price, Symbol, Timestamp, Usd};
+use http::StatusCode;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::clock::{Clock, WallClock};
+use crate::error::LocalnetError;
+use crate::fault::FaultRule;
+use crate::gate::{Gate, Verdict};
+use crate::socket::{Scissors, Sockets};
+use crate::venue::{Blueprint, Venue};
+
+/// The largest body that is read: far more than a batch of 200 orders, and a bound against mistakes.
+const MAX_BODY: usize = 4 << 20;
+
+/// A venue that listens on `127.0.0.1`, and the tester's hand on it. Stops when dropped.
+pub struct Localnet<V: Venue> {
+    shared: Arc<Shared<V>>,
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+struct Shared<V> {
+    gate: Mutex<Gate<V>>,
+    clock: Arc<dyn Clock>,
+    /// Milliseconds by which the tester moved time on, beyond the clock.
+    ahead: AtomicU64,
+}
+
+impl<V: Venue> fmt::Debug for Localnet<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Localnet").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<V: Venue> Localnet<V> {
+    /// Starts a venue on a free port, on the time of this machine.
+    ///
+    /// # Errors
+    /// [`LocalnetError`] when the description does not fit or there is no socket.
+    pub async fn start<B: Blueprint<Venue = V>>(blueprint: B) -> Result<Self, LocalnetError> {
+        Self::start_with(blueprint, Arc::new(WallClock), 0, 0).await
+    }
+
+    /// Starts a venue on a time of your own, with a seed for the faults, on a port (0: a free one).
+    ///
+    /// # Errors
+    /// As [`Localnet::start`].
+    pub async fn start_with<B: Blueprint<Venue = V>>(
+        blueprint: B,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+        port: u16,
+    ) -> Result<Self, LocalnetError> {
+        let venue = blueprint.build_at(clock.now())?;
+        // Nothing but this machine may ever reach it: the keys are known to everybody.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = listener.local_addr()?;
+        let gate = Mutex::new(Gate::new(venue, seed));
+        let shared = Arc::new(Shared { gate, clock, ahead: AtomicU64::new(0) });
+        let router = Router::new().fallback(answer::<V>).with_state(Arc::clone(&shared));
+        let service = router.into_make_service_with_connect_info::<Scissors>();
+        let task = tokio::spawn(async move {
+            // It ends when the task is stopped; a listener that fails has nobody to tell.
+            let _ended = axum::serve(Sockets(listener), service).await;
+        });
+        Ok(Self { shared, address, task })
+    }
+
+    /// What a client is to be told as the venue's address.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Now, at the venue.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    /// Does something with the venue: prices, money, questions about what really happened.
+    pub fn with<T>(&self, act: impl FnOnce(&mut V) -> T) -> T {
+        let mut gate = self.shared.gate();
+        gate.venue_mut().advance_to(self.shared.now());
+        act(gate.venue_mut())
+    }
+
+    /// Lets time pass at the venue, beyond what its clock says.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let _before = self.shared.ahead.fetch_add(by, Ordering::SeqCst);
+        self.with(|_| ());
+    }
+
+    /// Sets a mark price for all accounts.
+    ///
+    /// # Errors
+    /// As [`Venue::set_price`]; [`LocalnetError::Number`] and [`LocalnetError::Name`] for what is none.
+    pub fn set_price(&self, symbol: &str, price: &str) -> Result<(), LocalnetError> {
+        let (symbol, price): (Symbol, Price) = (symbol.parse()?, price.parse()?);
+        self.with(|venue| venue.set_price(&symbol, price))
+    }
+
+    /// Puts money into an account, or takes it out (below zero).
+    ///
+    /// # Errors
+    /// As [`Venue::deposit`]; [`LocalnetError::Number`] for what is none.
+    pub fn deposit(&self, account: &str, amount: &str) -> Result<(), LocalnetError> {
+        let amount: Usd = amount.parse()?;
+        self.with(|venue| venue.deposit(account, amount))
+    }
+
+    /// From now on these faults strike too.
+    pub fn inject(&self, rules: impl IntoIterator<Item = FaultRule>) {
+        self.shared.gate().inject(rules);
+    }
+
+    /// From now on the line is perfect.
+    pub fn clear_faults(&self) {
+        self.shared.gate().clear();
+    }
+}
+
+impl<V: Venue> Drop for Localnet<V> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<V: Venue> Shared<V> {
+    fn gate(&self) -> MutexGuard<'_, Gate<V>> {
+        // A venue replaces its state whole, so a poisoned lock still guards a consistent one.
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().after(Duration::from_millis(self.ahead.load(Ordering::SeqCst)))
+    }
+
+    fn deliver(&self, request: http::Request<Bytes>, verdict: Verdict) -> Option<http::Response<Bytes>> {
+        let now = self.now();
+        self.gate().deliver(now, request, verdict)
+    }
+}
+
+async fn answer<V: Venue>(
+    State(shared): State<Arc<Shared<V>>>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return status(StatusCode::PAYLOAD_TOO_LARGE);
+    };
+    let request = http::Request::from_parts(parts, body);
+    let verdict = shared.gate().judge(&request);
+    // In a task of its own: what is under way arrives, whether its sender still waits or not.
+    let delivered = tokio::spawn(async move {
+        wait(verdict.arrives_after).await;
+        let answer = shared.deliver(request, verdict);
+        wait(verdict.answered_after).await;
+        answer
+    });
+    match delivered.await {
+        Ok(Some(response)) => response.map(Body::from),
+        Ok(None) => {
+            scissors.cut();
+            status(StatusCode::SERVICE_UNAVAILABLE)
+        }
+        Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// A delay on the line takes real time, whatever the venue's clock shows: there is a real client behind the socket.
+#[allow(clippy::disallowed_methods, reason = "the line's own delay, not a wait of the library")]
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+fn status(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
