@@ -40,7 +40,8 @@ fn check(bytes: &[u8]) -> Result<(), SignError> {
     let mut rest = bytes;
     let mut key = "the action";
     let mut open = vec![Open { left: 1, map: false }];
-    let refused = |key: &str, problem: &str| Err(SignError::Encode(format!("at `{key}`: {problem}")));
+    let refused =
+        |key: &str, problem: &str| Err(SignError::Encode(format!("at `{}`: {problem}", key.escape_debug())));
     let mut first = true;
     while let Some(top) = open.last_mut() {
         if top.left == 0 {

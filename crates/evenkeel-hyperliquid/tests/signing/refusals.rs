@@ -168,6 +168,8 @@ fn values_that_actions_do_not_have() {
     says(msgpack(&Entry("raw", Raw)), "at `raw`: raw bytes");
     says(msgpack(&Entry("big", u128::MAX)), "at `big`: raw bytes, or a number beyond 64 bits");
     says(msgpack(&Entry(1, "one")), "a key is no string");
+    // Found by fuzzing: an error is one line, whatever the keys contain.
+    says(msgpack(&Entry("a\u{7f}\nb", 0.5)), r"at `a\u{7f}\nb`: a number");
     says(msgpack(&Entry("deep", vec![Entry("x", vec![Entry("y", 0.5)])])), "at `y`");
     says(msgpack(&Entry("after", (Entry("x", 1), 0.5))), "with a decimal point");
     says(msgpack("noop"), "an action is an object");
