@@ -149,8 +149,13 @@ impl Limiter {
     /// Refuses every call, urgent ones too, until this time of **our** clock: the venue said so, and asking it again
     /// makes bans longer. A block is never shortened; more than three days (the longest ban of any venue) is not
     /// believed.
-    pub fn block_until(&self, until: Timestamp) {
-        self.state().window.block_until(until);
+    ///
+    /// `now` is what `until` was computed from: a clock that was set back since the last call must not take that step
+    /// off the new block.
+    pub fn block_until(&self, now: Timestamp, until: Timestamp) {
+        let mut state = self.state();
+        state.window.advance(now);
+        state.window.block_until(until);
     }
 
     /// What is used now.

@@ -133,7 +133,7 @@ proptest! {
                 0 => drop(limiter.reserve(time, weight, urgency)),
                 1 => limiter.report_used(time, weight),
                 2 => limiter.charge(time, weight),
-                _ => limiter.block_until(time),
+                _ => limiter.block_until(time, Timestamp(time.0.wrapping_mul(weight.into()))),
             }
             prop_assert_eq!(limiter.usage(time).quota.weight(), quota);
         }
@@ -161,8 +161,8 @@ fn a_call_that_can_never_fit_says_so() {
 fn a_block_holds_everything_back_until_its_time_and_not_longer() {
     let limiter = limiter(10, 1_000, 0);
     let start = 1_700_000_000_000;
-    limiter.block_until(Timestamp(start + 120_000));
-    limiter.block_until(Timestamp(start + 60_000));
+    limiter.block_until(Timestamp(start), Timestamp(start + 120_000));
+    limiter.block_until(Timestamp(start), Timestamp(start + 60_000));
     for urgency in [Urgency::ReducesRisk, Urgency::Ordinary] {
         let refused = limiter.reserve(Timestamp(start), 0, urgency).unwrap_err();
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(120)), "the longer block stays");
@@ -174,9 +174,22 @@ fn a_block_holds_everything_back_until_its_time_and_not_longer() {
     limiter.reserve(Timestamp(back + 119_999), 1, Urgency::ReducesRisk).unwrap_err();
     limiter.reserve(Timestamp(back + 120_000), 1, Urgency::Ordinary).unwrap();
     // Microseconds for milliseconds: not for ever.
-    limiter.block_until(Timestamp(start * 1000));
+    limiter.block_until(Timestamp(start), Timestamp(start * 1000));
     let blocked = limiter.usage(Timestamp(start)).blocked_for;
     assert_eq!(blocked, Some(Duration::from_secs(3 * 24 * 3600)));
+}
+
+#[test]
+fn a_block_is_whole_when_the_clock_was_set_back_just_before_it() {
+    let (limiter, start) = (limiter(10, 1_000, 0), 1_700_000_000_000);
+    limiter.reserve(Timestamp(start), 1, Urgency::Ordinary).unwrap();
+    // Set back by an hour while the call is under way; the answer is a ban of a minute.
+    let back = start - 3_600_000;
+    limiter.block_until(Timestamp(back), Timestamp(back + 60_000));
+    let refused = limiter.reserve(Timestamp(back), 0, Urgency::ReducesRisk).unwrap_err();
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(60)));
+    limiter.reserve(Timestamp(back + 59_999), 0, Urgency::ReducesRisk).unwrap_err();
+    limiter.reserve(Timestamp(back + 60_000), 0, Urgency::ReducesRisk).unwrap();
 }
 
 #[test]

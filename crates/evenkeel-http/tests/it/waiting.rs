@@ -156,7 +156,7 @@ async fn many_callers_of_two_scopes_in_both_orders_all_get_through_and_keep_to_b
 #[tokio::test(start_paused = true)]
 async fn a_ban_is_waited_for() {
     let (limiter, clock) = (limiter(10, 0), Paused::new());
-    limiter.block_until(clock.now().after(Duration::from_secs(90)));
+    limiter.block_until(clock.now(), clock.now().after(Duration::from_secs(90)));
     limiter.acquire(&clock, 1, Urgency::ReducesRisk, 2 * MINUTE).await.unwrap();
     assert_eq!(clock.0.elapsed().as_secs(), 90);
 }

@@ -157,7 +157,7 @@ impl Plumbing {
         let failure = http_failure(sent.status, &sent.body, sent.retry_after());
         if sent.status == 429 {
             let until = sent.ended.after(failure.retry_after.unwrap_or_default());
-            self.limiter.block_until(until);
+            self.limiter.block_until(sent.ended, until);
         }
         Err(failure)
     }
