@@ -10,6 +10,8 @@ use std::time::Duration;
 use evenkeel_exchange::{Effect, Error, ErrorKind, Operation};
 use evenkeel_types::VenueId;
 
+use crate::text::one_line;
+
 /// How long an address that has used up its requests has to wait for its next one; measured as 10 to 11 s.
 const ADDRESS_WAIT: Duration = Duration::from_secs(11);
 /// How long to wait after HTTP 429 where the answer does not say: the budget is one of a minute, and a quarter of it
@@ -217,7 +219,7 @@ const LONGEST_BODY: usize = 400;
 
 /// One line, and not long: it comes from outside.
 fn shown(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    let line = one_line(text, 200);
     if line.trim().is_empty() { "the answer says nothing".to_owned() } else { line }
 }
 

@@ -21,6 +21,7 @@ mod nonce;
 mod read;
 mod refused;
 pub mod sign;
+mod text;
 mod venue;
 mod wire;
 

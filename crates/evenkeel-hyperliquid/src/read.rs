@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::refused::{DecodeError, DecodeErrorKind};
+use crate::text::cut;
 use crate::wire::Field;
 
 const WHOLE: &str = "take the venue's answer whole and unchanged";
@@ -214,12 +215,6 @@ impl<'p, 'a> Node<'p, 'a> {
     pub(crate) fn computed<T>(&self, result: Result<T, NumberError>) -> Result<T, DecodeError> {
         result.map_err(|error| self.invalid(&error.to_string()))
     }
-}
-
-/// A value for an error message: short, and quoted so that its end can be seen.
-pub(crate) fn cut(text: &str) -> String {
-    let short: String = text.chars().take(40).collect();
-    if short.len() < text.len() { format!("`{short}…`") } else { format!("`{short}`") }
 }
 
 fn shown(raw: &str) -> String {

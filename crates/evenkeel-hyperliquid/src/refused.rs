@@ -1,5 +1,10 @@
 //! Why an answer of the venue was not understood, or not believed.
 
+use crate::text::one_line;
+
+/// Names of files and texts of problems: no more than this many characters.
+const LONGEST: usize = 400;
+
 /// What kind of problem a [`DecodeError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -47,7 +52,13 @@ impl DecodeError {
         problem: &str,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { kind, file: one_line(file), path, problem: one_line(problem), remedy: remedy.into() }
+        Self {
+            kind,
+            file: one_line(file, LONGEST),
+            path,
+            problem: one_line(problem, LONGEST),
+            remedy: remedy.into(),
+        }
     }
 
     /// What kind of problem.
@@ -80,9 +91,4 @@ impl DecodeError {
     pub fn remedy(&self) -> &str {
         &self.remedy
     }
-}
-
-/// Names and values come from outside; they must not break a log line.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -124,7 +124,7 @@ fn asset_position(row: &Node<'_, '_>, index: usize) -> Result<Option<HeldPositio
     if text != "oneWay" {
         return Err(kind.error(
             DecodeErrorKind::Unsupported,
-            &format!("unknown position mode {}", crate::read::cut(&text)),
+            &format!("unknown position mode {}", crate::text::cut(&text)),
             "known is `oneWay`, one net position per coin; this library is too old for the answer",
         ));
     }
@@ -185,7 +185,7 @@ pub(super) fn leverage(node: &Node<'_, '_>) -> Result<(MarginMode, Leverage, Opt
         other => {
             return Err(kind.error(
                 DecodeErrorKind::Value,
-                &format!("unknown margin mode {}", crate::read::cut(other)),
+                &format!("unknown margin mode {}", crate::text::cut(other)),
                 "known are `cross` and `isolated`; this library is too old for the answer",
             ));
         }

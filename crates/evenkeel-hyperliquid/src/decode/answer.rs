@@ -4,8 +4,9 @@ use evenkeel_types::{Price, Qty};
 
 use super::Body;
 use super::order::Cloid;
-use crate::read::{Node, cut};
+use crate::read::Node;
 use crate::refused::{DecodeError, DecodeErrorKind};
+use crate::text::cut;
 use crate::wire;
 
 /// What the venue says about one order or cancel of a batch.

@@ -182,7 +182,7 @@ fn dex(universe: &Node<'_, '_>, rows: &[&RawValue]) -> Result<Option<String>, De
             Some(first) => {
                 let name = |dex: &Option<String>| dex.clone().unwrap_or_else(|| "the first dex".to_owned());
                 let problem =
-                    format!("a coin of {} among those of {}", crate::read::cut(&name(&own)), name(first));
+                    format!("a coin of {} among those of {}", crate::text::cut(&name(&own)), name(first));
                 return Err(inconsistent(&node, &problem));
             }
         }
@@ -367,7 +367,7 @@ fn margin_modes(node: &Node<'_, '_>, wire: &wire::Asset<'_>) -> Result<MarginMod
             "strictIsolated" => Ok(MarginModes::StrictIsolated),
             "noCross" => Ok(MarginModes::IsolatedOnly),
             other => {
-                let problem = format!("unknown margin mode {}", crate::read::cut(other));
+                let problem = format!("unknown margin mode {}", crate::text::cut(other));
                 Err(mode.error(
                     DecodeErrorKind::Value,
                     &problem,

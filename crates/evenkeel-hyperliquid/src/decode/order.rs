@@ -6,8 +6,9 @@ use evenkeel_types::{ClientOrderId, OrderStatus, Qty, Side, Symbol, Timestamp};
 
 use super::Body;
 use super::answer::cloid;
-use crate::read::{Node, cut};
+use crate::read::Node;
 use crate::refused::{DecodeError, DecodeErrorKind};
+use crate::text::cut;
 use crate::wire;
 
 /// A client order id in the venue's form: 128 bits, written as `0x` and 32 lower-case hex digits.

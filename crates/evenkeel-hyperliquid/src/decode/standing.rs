@@ -3,9 +3,10 @@
 use evenkeel_types::{Price, Rate, Symbol, Timestamp};
 
 use super::Body;
-use crate::read::{Node, cut};
+use crate::read::Node;
 use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::sign::Address;
+use crate::text::cut;
 use crate::wire;
 
 /// `exchangeStatus`.

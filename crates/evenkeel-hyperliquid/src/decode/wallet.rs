@@ -36,7 +36,7 @@ pub fn decode_user_abstraction(body: Body<'_>) -> Result<Abstraction, DecodeErro
             DecodeErrorKind::Unsupported,
             &format!(
                 "unknown account mode {}, so it is not known where the money is",
-                crate::read::cut(other)
+                crate::text::cut(other)
             ),
             "set the account to the standard mode (`disabled`) at the venue",
         )),

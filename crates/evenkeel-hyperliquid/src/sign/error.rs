@@ -1,5 +1,8 @@
 //! Why something was not signed.
 
+/// The characters that are kept of an error text of somebody else.
+pub(super) const LONGEST: usize = 200;
+
 /// Why something was not signed. `Display` is one line; it holds no key, and no text that might have been one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

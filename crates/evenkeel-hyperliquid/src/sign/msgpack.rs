@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::SignError;
+use super::error::LONGEST;
+use crate::text::{cut, one_line};
 
 /// The bytes of an action that are hashed: maps with the keys in the order in which `action` serialises them, and
 /// integers in their shortest form.
@@ -24,7 +26,9 @@ use super::SignError;
 pub fn msgpack<A: Serialize + ?Sized>(action: &A) -> Result<Vec<u8>, SignError> {
     let mut bytes = Vec::with_capacity(256);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-    action.serialize(&mut serializer).map_err(|error| SignError::Encode(error.to_string()))?;
+    action
+        .serialize(&mut serializer)
+        .map_err(|error| SignError::Encode(one_line(&error.to_string(), LONGEST)))?;
     check(&bytes)?;
     Ok(bytes)
 }
@@ -40,8 +44,7 @@ fn check(bytes: &[u8]) -> Result<(), SignError> {
     let mut rest = bytes;
     let mut key = "the action";
     let mut open = vec![Open { left: 1, map: false }];
-    let refused =
-        |key: &str, problem: &str| Err(SignError::Encode(format!("at `{}`: {problem}", key.escape_debug())));
+    let refused = |key: &str, problem: &str| Err(SignError::Encode(format!("at {}: {problem}", cut(key))));
     let mut first = true;
     while let Some(top) = open.last_mut() {
         if top.left == 0 {

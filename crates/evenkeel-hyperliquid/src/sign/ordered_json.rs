@@ -8,6 +8,8 @@ use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::SignError;
+use super::error::LONGEST;
+use crate::text::{cut, one_line};
 
 /// How deep lists and objects may be nested; the venue's actions need five.
 const MAX_DEPTH: usize = 32;
@@ -48,7 +50,7 @@ impl OrderedJson {
     /// # Errors
     /// [`SignError::Json`] with what is refused and where.
     pub fn parse(text: &str) -> Result<Self, SignError> {
-        serde_json::from_str(text).map_err(|error| SignError::Json(error.to_string()))
+        serde_json::from_str(text).map_err(|error| SignError::Json(one_line(&error.to_string(), LONGEST)))
     }
 
     /// The entries of an object, in order; `None` for anything else.
@@ -164,7 +166,7 @@ impl<'de> Visitor<'de> for Depth {
                 return wrapped_number(&map.next_value::<String>()?);
             }
             if !keys.insert(key.clone()) {
-                return Err(A::Error::custom(format_args!("the key `{key}` comes twice")));
+                return Err(A::Error::custom(format_args!("the key {} comes twice", cut(&key))));
             }
             entries.push((key, map.next_value_seed(inner)?));
         }

@@ -6,6 +6,7 @@ use super::ordered_json::Node;
 use super::{
     Address, MasterKey, Network, OrderedJson, SignError, Signature, UserValue, usd_micros, user_digest,
 };
+use crate::text::cut;
 
 /// The chain in the EIP-712 domain that the venue's own SDK uses on both networks. Any other is accepted; which network
 /// is meant is said by `hyperliquidChain`.
@@ -150,9 +151,8 @@ pub fn sign_user(master: &MasterKey, action: &OrderedJson) -> Result<(OrderedJso
     let Some(Node::Text(name)) = find(&entries, "type") else {
         return Err(refused("`type` is missing, or no string"));
     };
-    let row = user_action_fields(name).ok_or_else(|| {
-        refused(format!("the type `{}` is not known", name.chars().take(40).collect::<String>()))
-    })?;
+    let row =
+        user_action_fields(name).ok_or_else(|| refused(format!("the type {} is not known", cut(name))))?;
     let unnamed = |entry: &(String, Node)| entry.0 == "agentName" && entry.1 == Node::Text(String::new());
     if row.action == "approveAgent" {
         entries.retain(|entry| !unnamed(entry));
@@ -184,7 +184,7 @@ fn sign_entries(
 ) -> Result<Signature, SignError> {
     let signed = |key: &str| fields.iter().any(|(name, _)| *name == key) || key == "type" || key == CHAIN_ID;
     if let Some((key, _)) = entries.iter().find(|(key, _)| !signed(key)) {
-        return Err(refused(format!("`{key}` would be sent without being signed")));
+        return Err(refused(format!("{} would be sent without being signed", cut(key))));
     }
     match find(entries, CHAIN_NAME) {
         Some(Node::Text(name))

@@ -25,6 +25,7 @@ use crate::encode;
 use crate::error::{Failure, refusal};
 use crate::nonce::Nonces;
 use crate::sign::{self, Action, Grouping, OrderWire, usd_micros};
+use crate::text::cut;
 use crate::wire::Envelope;
 
 /// What was decided on longer ago is better decided again: prices have moved and proofs are old.
@@ -504,8 +505,7 @@ impl Trade for Hyperliquid {
         let decided = self.now();
         let coin = self.coin(operation, symbol).await?;
         let Ok(oid) = venue_order_id.parse() else {
-            let shown: String = venue_order_id.chars().take(40).collect();
-            let problem = format!("`{shown}` is no order number of this venue");
+            let problem = format!("{} is no order number of this venue", cut(venue_order_id));
             return Err(self.error(operation, &Failure::nothing(ErrorKind::Invalid, problem)));
         };
         let action = Action::Cancel { cancels: vec![(coin.asset, oid)] };
