@@ -101,11 +101,11 @@ pub struct PositionExposure {
 }
 
 impl Exposure {
-    /// Whether margin utilisation is above [`WARN_UTILISATION`], or cannot be computed while something is held.
+    /// Whether margin utilisation is at least [`WARN_UTILISATION`], or cannot be computed while something is held.
     #[must_use]
     pub fn needs_warning(&self) -> bool {
         match self.margin_utilisation {
-            Some(utilisation) => utilisation > WARN_UTILISATION,
+            Some(utilisation) => utilisation >= WARN_UTILISATION,
             None => self.gross.is_positive(),
         }
     }

@@ -95,6 +95,10 @@ fn from_a_snapshot() {
     assert_eq!(exposure.margin_utilisation, Some(d("0.72")));
     assert_eq!(exposure.effective_leverage, Some(d("4.4")));
     assert!(!exposure.needs_warning());
+    let (mut below, mut at) = (exposure.clone(), exposure.clone());
+    below.margin_utilisation = Some(d("0.7999999999"));
+    at.margin_utilisation = Some(WARN_UTILISATION);
+    assert!(!below.needs_warning() && at.needs_warning(), "from 80 % on");
     assert!(WARN_UTILISATION == d("0.8"));
     let [btc, eth, sol] = exposure.positions.as_slice() else { panic!("three") };
     // Cross: 60000 - (2000 - 225) / 0.1 / 0.9875 and 3000 + (2000 - 225) / 1.05.
