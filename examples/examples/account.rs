@@ -8,11 +8,12 @@ use evenkeel_examples::confirm;
 use evenkeel_examples::failure::Failure;
 use evenkeel_examples::live::{Access, Connection, Site, Variables, short};
 use evenkeel_examples::screen::{Screen, Tone};
-use evenkeel_examples::show::{percent, price, times};
+use evenkeel_examples::show::{self, percent, price};
 use evenkeel_examples::start::{print_json, program};
 use evenkeel_examples::table::{Align, Table};
 use evenkeel_exchange::{Cancel, WalletBalance, chain};
-use evenkeel_margin::{Account, Exposure, PositionExposure, WARN_UTILISATION, distance_to_liquidation};
+use evenkeel_margin::{Account, Exposure, PositionExposure, distance_to_liquidation};
+use evenkeel_rebalance::{AccountView, PositionView};
 use evenkeel_types::{Decimal, Exact, OpenOrder, OrderKind, Price, Scope, Snapshot, Symbol, Usd};
 use serde_json::{Value, json};
 
@@ -122,24 +123,8 @@ fn print(connection: &Connection, found: &Found) {
     screen.text(Tone::Dim, 0, 2, &format!("(capabilities: {})", connection.source));
 
     screen.heading("Perpetual account");
-    let used = exposure.margin_utilisation;
-    let text = format!(
-        "account value {:.2}; gross {:.2} ({}); margin used {:.2} ({})",
-        exposure.account_value,
-        exposure.gross,
-        times(exposure.effective_leverage),
-        exposure.margin_used,
-        percent(used)
-    );
-    screen.text(Tone::Plain, 2, 2, &text);
-    if exposure.needs_warning() {
-        let text = format!(
-            "warning: {} of the account value is used as margin, warned from {}",
-            percent(used),
-            percent(Some(WARN_UTILISATION))
-        );
-        screen.text(Tone::Warn, 2, 2, &text);
-    }
+    let view = view(found);
+    show::figures(&mut screen, &view);
     if exposure.is_liquidatable() {
         screen.text(Tone::Bad, 2, 2, "warning: liquidation is due at the present prices");
     }
@@ -181,49 +166,46 @@ fn print(connection: &Connection, found: &Found) {
         }
     }
     screen.heading("Positions");
-    positions(&mut screen, found);
+    let remarks = exposure.positions.iter().zip(&view.positions);
+    let remarks = remarks.map(|(ours, shown)| (shown, remark(ours, shown.liquidation_price)));
+    show::positions(&mut screen, remarks);
     screen.heading("Open orders");
     orders(&mut screen, &snapshot.open_orders);
     screen.heading("Settings and fees");
     settings(&mut screen, snapshot);
 }
 
-fn positions(screen: &mut Screen, found: &Found) {
-    if found.exposure.positions.is_empty() {
-        screen.text(Tone::Dim, 2, 2, "none");
-        return;
-    }
-    let mut table = Table::new(&[
-        ("symbol", Align::Left),
-        ("size", Align::Right),
-        ("mark", Align::Right),
-        ("value", Align::Right),
-        ("share", Align::Right),
-        ("leverage", Align::Right),
-        ("liquidation", Align::Right),
-        ("away", Align::Right),
-    ]);
-    for position in &found.exposure.positions {
+/// The account in figures, with the venue's own liquidation prices.
+fn view(found: &Found) -> AccountView {
+    let positions = found.exposure.positions.iter().map(|position| {
         let venue = venues(&found.snapshot, position);
-        let or_none = |at: Option<Price>| at.map_or_else(|| "N/A".to_owned(), price);
-        let cells = vec![
-            position.symbol.as_str().into(),
-            position.qty.to_string().into(),
-            price(position.mark).into(),
-            format!("{:.2}", position.notional).into(),
-            percent(Some(position.allocation.get())).into(),
-            format!("{}x {}", position.setting, position.mode).into(),
-            or_none(venue).into(),
-            percent(away(position.mark, venue)).into(),
-        ];
-        if differ(venue, position.liquidation_price) {
-            let ours = or_none(position.liquidation_price);
-            table.row_with(cells, format!("computed here: {ours} ({})", percent(position.distance)));
-        } else {
-            table.row(cells);
+        PositionView {
+            symbol: position.symbol.clone(),
+            size: position.qty,
+            mark: position.mark,
+            value: position.notional,
+            allocation: position.allocation.get(),
+            leverage: position.setting,
+            margin_mode: position.mode,
+            liquidation_price: venue,
+            liquidation_distance: away(position.mark, venue),
         }
+    });
+    AccountView {
+        account_value: found.exposure.account_value,
+        gross: found.exposure.gross,
+        margin_used: found.exposure.margin_used,
+        positions: positions.collect(),
     }
-    table.print(screen);
+}
+
+/// Our liquidation price where it is another one than the venue's.
+fn remark(position: &PositionExposure, venue: Option<Price>) -> Option<String> {
+    let ours = position.liquidation_price;
+    differ(venue, ours).then(|| {
+        let ours = ours.map_or_else(|| "N/A".to_owned(), price);
+        format!("computed here: {ours} ({})", percent(position.distance))
+    })
 }
 
 fn kind(kind: OrderKind) -> &'static str {

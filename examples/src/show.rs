@@ -2,7 +2,9 @@
 
 use evenkeel_executor::{Event, Outcome, Preview, Report, TradeStatus};
 use evenkeel_margin::WARN_UTILISATION;
-use evenkeel_rebalance::{AccountView, Action, Cap, Costs, LeverageChange, NoteCode, Plan, Step, Work};
+use evenkeel_rebalance::{
+    AccountView, Action, Cap, Costs, LeverageChange, NoteCode, Plan, PositionView, Step, Work,
+};
 use evenkeel_types::{Decimal, Exact, Price, Usd, round};
 
 use crate::metrics::Row;
@@ -20,6 +22,12 @@ pub fn opening(screen: &mut Screen, title: &str, assumptions: &[String]) {
 /// An account: its figures and its positions.
 pub fn account(screen: &mut Screen, heading: &str, view: &AccountView) {
     screen.heading(heading);
+    figures(screen, view);
+    positions(screen, view.positions.iter().map(|position| (position, None)));
+}
+
+/// An account in one line, with a warning where most of it is margin.
+pub fn figures(screen: &mut Screen, view: &AccountView) {
     let used = ratio(view.margin_used, view.account_value);
     let effective = times(ratio(view.gross, view.account_value));
     let text = format!(
@@ -31,10 +39,22 @@ pub fn account(screen: &mut Screen, heading: &str, view: &AccountView) {
     );
     screen.text(Tone::Plain, 2, 2, &text);
     if used.is_none_or(|used| used >= WARN_UTILISATION) && view.margin_used.is_positive() {
-        let text = format!("warning: {} of the account value is used as margin", percent(used));
+        let text = format!(
+            "warning: {} of the account value is used as margin, warned from {}",
+            percent(used),
+            percent(Some(WARN_UTILISATION))
+        );
         screen.text(Tone::Warn, 2, 2, &text);
     }
-    if view.positions.is_empty() {
+}
+
+/// A row for each position, below which stands what is to be said about it.
+pub fn positions<'a>(
+    screen: &mut Screen,
+    positions: impl IntoIterator<Item = (&'a PositionView, Option<String>)>,
+) {
+    let mut positions = positions.into_iter().peekable();
+    if positions.peek().is_none() {
         screen.text(Tone::Dim, 2, 2, "no positions");
         return;
     }
@@ -48,8 +68,8 @@ pub fn account(screen: &mut Screen, heading: &str, view: &AccountView) {
         ("liquidation", Align::Right),
         ("away", Align::Right),
     ]);
-    for position in &view.positions {
-        table.row(vec![
+    for (position, remark) in positions {
+        let cells = vec![
             position.symbol.as_str().into(),
             position.size.to_string().into(),
             price(position.mark).into(),
@@ -58,7 +78,11 @@ pub fn account(screen: &mut Screen, heading: &str, view: &AccountView) {
             format!("{}x {}", position.leverage, position.margin_mode).into(),
             position.liquidation_price.map_or_else(|| "N/A".to_owned(), price).into(),
             percent(position.liquidation_distance).into(),
-        ]);
+        ];
+        match remark {
+            Some(remark) => table.row_with(cells, remark),
+            None => table.row(cells),
+        }
     }
     table.print(screen);
 }
