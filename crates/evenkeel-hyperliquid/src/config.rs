@@ -10,6 +10,7 @@ use evenkeel_types::Capabilities;
 
 use crate::capabilities::capabilities;
 use crate::sign::{AccountAddress, Address, AgentKey, MasterKey, Network, Signer};
+use crate::text::cut;
 use crate::venue::{Hyperliquid, Reader};
 
 /// Variable with the address of the account: the one that holds the money, never that of an agent.
@@ -463,8 +464,7 @@ impl Builder {
 /// Scheme, host and port, nothing else.
 fn checked_url(url: &str) -> Result<String, ConfigError> {
     let refused = |why: &str| {
-        let shown: String = url.chars().take(60).collect();
-        Err(ConfigError::BaseUrl(format!("`{shown}` {why}; write it like http://127.0.0.1:3001")))
+        Err(ConfigError::BaseUrl(format!("{} {why}; write it like http://127.0.0.1:3001", cut(url))))
     };
     let parsed: http::Uri = match url.trim_end_matches('/').parse() {
         Ok(parsed) => parsed,
@@ -474,6 +474,9 @@ fn checked_url(url: &str) -> Result<String, ConfigError> {
         (Some("http" | "https"), Some(authority)) if !authority.as_str().contains('@') => {
             if !matches!(parsed.path(), "" | "/") || parsed.query().is_some() {
                 return refused("has a path");
+            }
+            if parsed.scheme_str() == Some("http") && authority.port_u16().is_none() {
+                return refused("names no port");
             }
             Ok(url.trim_end_matches('/').to_owned())
         }
@@ -544,9 +547,16 @@ mod tests {
         assert_eq!(built.unwrap_err(), ConfigError::NoEnvironment);
         let built = Hyperliquid::builder().environment(Environment::Testnet).build();
         assert!(matches!(built.unwrap_err(), ConfigError::Missing(_)));
-        for url in
-            ["ftp://x", "http://", "127.0.0.1:1", "http://a/b", "http://u:p@h", "http://h?x=1", "\u{7}"]
-        {
+        for url in [
+            "ftp://x",
+            "http://",
+            "127.0.0.1:1",
+            "http://localhost",
+            "http://a:1/b",
+            "http://u:p@h:1",
+            "http://h:1?x=1",
+            "\u{7}",
+        ] {
             let built = Hyperliquid::builder()
                 .environment(Environment::Testnet)
                 .credentials(found.clone())

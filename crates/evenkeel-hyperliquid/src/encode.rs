@@ -54,6 +54,12 @@ pub(crate) fn dex_of(symbol: &Symbol) -> &str {
     symbol.as_str().split_once(':').map_or("", |(dex, _)| dex)
 }
 
+/// Whether it is no perpetual: spot pairs are `@107` or `PURR/USDC`, outcome tokens `+10` or `#10`. They move no
+/// perpetual margin.
+pub(crate) fn is_spot(symbol: &Symbol) -> bool {
+    symbol.as_str().starts_with(['@', '+', '#']) || symbol.as_str().contains('/')
+}
+
 /// The number that actions call a coin by: its position in the universe; on builder dexes
 /// `100 000 + 10 000 * dex + position`.
 pub(crate) fn asset_id(dex_index: u32, position: u32) -> Option<u32> {

@@ -410,11 +410,9 @@ fn open_orders(input: &DexInput<'_>, instruments: &Instruments) -> Result<Vec<Op
     let mut orders = Vec::new();
     for order in decode_open_orders(body)? {
         let symbol = &order.symbol;
-        // Spot pairs are `@107` or `PURR/USDC`, outcome tokens `+10` or `#10`; they move no perpetual margin.
-        let spot = symbol.as_str().starts_with(['@', '+', '#']) || symbol.as_str().contains('/');
         if instruments.contains_key(symbol) {
             orders.push(order);
-        } else if !spot {
+        } else if !crate::encode::is_spot(symbol) {
             return Err(DecodeError::new(
                 DecodeErrorKind::Inconsistent,
                 body.name,

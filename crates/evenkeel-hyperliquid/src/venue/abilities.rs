@@ -1,6 +1,5 @@
 //! What this venue can do beyond the common traits.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use evenkeel_exchange::{
@@ -12,6 +11,7 @@ use evenkeel_http::Urgency;
 use evenkeel_types::{
     ClientOrderId, Leverage, OpenOrder, OrderKind, OrderStatus, Qty, Symbol, Timestamp, Usd,
 };
+use futures_util::future::join_all;
 
 use super::plumbing::Key;
 use super::trader::{Hyperliquid, is_gone, one_each, whole};
@@ -38,35 +38,36 @@ impl StopOrders for Hyperliquid {
     /// The trigger is the mark price. Without a worst price an order may trade up to 10 % beyond its trigger.
     async fn place_stops(&self, stops: &[StopIntent]) -> Vec<Result<StopState>> {
         let decided = self.now();
-        let mut outcomes = Vec::with_capacity(stops.len());
-        let mut fixed = Vec::new();
-        for (index, stop) in stops.iter().enumerate() {
-            outcomes.push(match stop.size {
-                StopSize::WholePosition => Some(self.place_on_position(stop).await),
+        let mut outcomes: Vec<Option<Result<StopState>>> = stops.iter().map(|_| None).collect();
+        let (mut fixed, mut on_position) = (Vec::new(), Vec::new());
+        for ((index, stop), outcome) in stops.iter().enumerate().zip(&mut outcomes) {
+            match stop.size {
+                StopSize::WholePosition => on_position.push((index, stop)),
                 _ => match self.encoded(stop, None).await {
-                    Ok(wire) => {
-                        fixed.push((index, stop, wire));
-                        None
-                    }
-                    Err(error) => Some(Err(error)),
+                    Ok(wire) => fixed.push((index, stop, wire)),
+                    Err(error) => *outcome = Some(Err(error)),
                 },
-            });
+            }
         }
+        // All at once: none is decided on long ago by the time it is its turn.
         let per_request = usize::try_from(self.capabilities().orders_per_request).unwrap_or(1).max(1);
-        for batch in fixed.chunks(per_request) {
+        let batches = join_all(fixed.chunks(per_request).map(|batch| {
             let orders = batch.iter().map(|(_, _, wire)| wire.clone()).collect();
-            let answers = self
-                .place_batch(Operation::PlaceStop, orders, Grouping::Na, Urgency::ReducesRisk, decided)
-                .await;
-            for ((index, stop, _), entry) in batch.iter().zip(answers) {
-                if let Some(outcome) = outcomes.get_mut(*index) {
-                    *outcome = Some(self.stop_state(stop, entry));
-                }
+            self.place_batch(Operation::PlaceStop, orders, Grouping::Na, Urgency::ReducesRisk, decided)
+        }));
+        let alone = join_all(on_position.iter().map(|(_, stop)| self.place_on_position(stop, decided)));
+        let (batches, alone) = futures_util::future::join(batches, alone).await;
+        let batched = fixed.iter().zip(batches.into_iter().flatten());
+        let batched = batched.map(|((index, stop, _), entry)| (*index, self.stop_state(stop, entry)));
+        let alone = on_position.iter().zip(alone).map(|((index, _), outcome)| (*index, outcome));
+        for (index, answered) in batched.chain(alone) {
+            if let Some(outcome) = outcomes.get_mut(index) {
+                *outcome = Some(answered);
             }
         }
         let unanswered = || {
             let failure = Failure::new(ErrorKind::Decode, Effect::Unknown, "no outcome for this order");
-            Err(failure.error(self.venue(), Operation::PlaceStop))
+            Err(self.error(Operation::PlaceStop, &failure))
         };
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
     }
@@ -76,7 +77,7 @@ impl StopOrders for Hyperliquid {
         let Some(record) = self.reader.record(operation, id).await? else { return Ok(None) };
         if record.symbol != *symbol || record.cloid != Some(Cloid::from(*id)) {
             let problem = format!("asked for an order in {symbol}, the venue answered about {}", record.oid);
-            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Decode, problem)));
+            return Err(self.error(operation, &Failure::nothing(ErrorKind::Decode, problem)));
         }
         // All stops of ours are reduce-only: only its executions say whether one that is over has traded.
         let over = record.status.is_terminal();
@@ -90,20 +91,15 @@ impl StopOrders for Hyperliquid {
 }
 
 impl Hyperliquid {
-    fn failed(&self, operation: Operation, failure: &Failure) -> evenkeel_exchange::Error {
-        failure.error(self.venue(), operation)
-    }
-
     async fn encoded(&self, stop: &StopIntent, held: Option<Qty>) -> Result<crate::sign::OrderWire> {
         let operation = Operation::PlaceStop;
         let coin = self.coin(operation, &stop.symbol).await?;
         let market = coin.market().ok_or_else(|| self.reader.accounts.unlisted(operation, &stop.symbol))?;
-        encode::stop(stop, market, coin.asset, held).map_err(|failure| self.failed(operation, &failure))
+        encode::stop(stop, market, coin.asset, held).map_err(|failure| self.error(operation, &failure))
     }
 
-    async fn place_on_position(&self, stop: &StopIntent) -> Result<StopState> {
+    async fn place_on_position(&self, stop: &StopIntent, decided: Timestamp) -> Result<StopState> {
         let operation = Operation::PlaceStop;
-        let decided = self.now();
         let held = self.held(operation, &stop.symbol).await?;
         let wire = self.encoded(stop, held).await?;
         let answers = self
@@ -111,7 +107,7 @@ impl Hyperliquid {
             .await;
         let unanswered = || {
             let failure = Failure::new(ErrorKind::Decode, Effect::Unknown, "no outcome for this order");
-            Err(self.failed(operation, &failure))
+            Err(self.error(operation, &failure))
         };
         answers.into_iter().next().map_or_else(unanswered, |entry| self.stop_state(stop, entry))
     }
@@ -120,14 +116,9 @@ impl Hyperliquid {
     async fn held(&self, operation: Operation, symbol: &Symbol) -> Result<Option<Qty>> {
         let plumbing = self.reader.plumbing();
         let key = Key::State(dex_of(symbol).to_owned());
-        // Nothing is written by looking, whatever it is looked for.
-        let unwritten =
-            |failure: Failure| self.failed(operation, &Failure { effect: Effect::NotApplied, ..failure });
-        let answers = plumbing.gather(Operation::Snapshot, [key.clone()]).await;
-        let reply = answers.get(&key).map_err(unwritten)?;
-        let state = decode_clearinghouse_state(reply.body());
-        let state =
-            state.map_err(|error| unwritten(Failure::nothing(ErrorKind::Decode, error.to_string())))?;
+        let answers = plumbing.gather(operation, [key.clone()]).await;
+        let reply = answers.get(&key).map_err(|failure| self.error(operation, &failure))?;
+        let state = plumbing.understood(operation, decode_clearinghouse_state(reply.body()))?;
         Ok(state.positions.iter().find(|held| held.symbol == *symbol).map(|held| held.qty))
     }
 
@@ -152,21 +143,18 @@ impl Hyperliquid {
             }
             StatusEntry::Error(text) => Err(refusal(&text)),
         });
-        outcome.map_err(|failure| self.failed(Operation::PlaceStop, &failure))
+        outcome.map_err(|failure| self.error(Operation::PlaceStop, &failure))
     }
 
     /// Cancels in batches, all of them whatever becomes of the first; orders that are gone count as cancelled.
-    async fn cancel_chunks(
-        &self,
-        orders: &[(u32, u64)],
-        decided: Timestamp,
-    ) -> std::result::Result<(), Failure> {
+    async fn cancel_chunks(&self, orders: &[(u32, u64)]) -> std::result::Result<(), Failure> {
         let mut worst: Option<Failure> = None;
         let mut any = false;
         for chunk in orders.chunks(CANCELS_PER_REQUEST) {
             let action = Action::Cancel { cancels: chunk.to_vec() };
             let urgency = Urgency::ReducesRisk;
-            let answer = self.act(Operation::CancelAll, &action, chunk.len(), urgency, decided).await;
+            // A cancel gets no worse with age: each batch counts from its own turn.
+            let answer = self.act(Operation::CancelAll, &action, chunk.len(), urgency, self.now()).await;
             for entry in one_each(answer, chunk.len()) {
                 match entry {
                     Ok(StatusEntry::Success) => any = true,
@@ -196,16 +184,12 @@ impl Hyperliquid {
             None => self.reader.accounts.dexes_in_use().into_iter().collect(),
         };
         let keys: Vec<Key> = dexes.into_iter().map(Key::Orders).collect();
-        let answers = self.reader.plumbing().gather(Operation::Snapshot, keys.clone()).await;
+        let plumbing = self.reader.plumbing();
+        let answers = plumbing.gather(operation, keys.clone()).await;
         let mut orders = Vec::new();
         for key in keys {
-            let unwritten =
-                |failure: Failure| self.failed(operation, &Failure { effect: Effect::NotApplied, ..failure });
-            let reply = answers.get(&key).map_err(unwritten)?;
-            let rows = decode_open_orders(reply.body());
-            orders.extend(
-                rows.map_err(|error| unwritten(Failure::nothing(ErrorKind::Decode, error.to_string())))?,
-            );
+            let reply = answers.get(&key).map_err(|failure| self.error(operation, &failure))?;
+            orders.extend(plumbing.understood(operation, decode_open_orders(reply.body()))?);
         }
         Ok(orders)
     }
@@ -230,37 +214,31 @@ impl CancelAll for Hyperliquid {
     /// were sent something by this connector.
     async fn cancel_all(&self, symbol: Option<&Symbol>, protective: Protective) -> Result<u32> {
         let operation = Operation::CancelAll;
-        let decided = self.now();
         let orders = self.open_orders(operation, symbol).await?;
         if orders.len() > ORDERS_MAX {
             let problem =
                 format!("{} open orders are more than the {ORDERS_MAX} that the venue allows", orders.len());
-            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Decode, problem)));
+            return Err(self.error(operation, &Failure::nothing(ErrorKind::Decode, problem)));
         }
         let mut cancels = Vec::new();
         for order in orders {
             let wanted = symbol.is_none_or(|symbol| *symbol == order.symbol);
             let kept =
                 protective == Protective::Keep && (order.is_protective() || order.kind != OrderKind::Limit);
-            if !wanted || kept || is_spot(&order.symbol) {
+            if !wanted || kept || encode::is_spot(&order.symbol) {
                 continue;
             }
             let coin = self.coin(operation, &order.symbol).await?;
             let oid = order.venue_order_id.parse().map_err(|_| {
-                self.failed(operation, &Failure::nothing(ErrorKind::Decode, "an order without a number"))
+                self.error(operation, &Failure::nothing(ErrorKind::Decode, "an order without a number"))
             })?;
             cancels.push((coin.asset, oid));
         }
         let count = u32::try_from(cancels.len()).unwrap_or(u32::MAX);
-        let done = self.cancel_chunks(&cancels, decided).await;
-        done.map_err(|failure| self.failed(operation, &failure))?;
+        let done = self.cancel_chunks(&cancels).await;
+        done.map_err(|failure| self.error(operation, &failure))?;
         Ok(count)
     }
-}
-
-/// Spot pairs are `@107` or `PURR/USDC`, outcome tokens `+10` or `#10`.
-fn is_spot(symbol: &Symbol) -> bool {
-    symbol.as_str().starts_with(['@', '+', '#']) || symbol.as_str().contains('/')
 }
 
 #[async_trait]
@@ -271,12 +249,11 @@ impl DeadManSwitch for Hyperliquid {
         let operation = Operation::DeadManSwitch;
         if within < SWITCH_MIN {
             let problem = format!("{within:?} is too soon: the venue wants at least {SWITCH_MIN:?}");
-            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Invalid, problem)));
+            return Err(self.error(operation, &Failure::nothing(ErrorKind::Invalid, problem)));
         }
         let decided = self.now();
         let now = self.reader.plumbing().venue_now(operation).await;
-        let now = now
-            .map_err(|failure| self.failed(operation, &Failure { effect: Effect::NotApplied, ..failure }))?;
+        let now = now.map_err(|failure| self.error(operation, &failure))?;
         let time = Some(now.after(within).0);
         self.set(operation, &Action::ScheduleCancel { time }, Urgency::ReducesRisk, decided).await
     }
@@ -304,9 +281,9 @@ impl Fencing for Hyperliquid {
     /// Signs a `noop` with the lost order's nonce. All orders that went in the same request are fenced off with it.
     async fn fence(&self, _symbol: &Symbol, id: &ClientOrderId) -> Result<Fenced> {
         let operation = Operation::Fence;
-        let Some(nonce) = self.nonce_of(id) else {
+        let Some(nonce) = self.nonces.of_order(id) else {
             let problem = format!("order {id} was not sent by this process, or too long ago");
-            return Err(self.failed(operation, &Failure::nothing(ErrorKind::NotFound, problem)));
+            return Err(self.error(operation, &Failure::nothing(ErrorKind::NotFound, problem)));
         };
         let plumbing = self.reader.plumbing();
         let answer = async {
@@ -315,15 +292,15 @@ impl Fencing for Hyperliquid {
             let body = self.signed(&Action::Noop, nonce, None)?;
             self.send(operation, body).await
         };
-        let first = self.burning.lock().unwrap_or_else(PoisonError::into_inner).insert(nonce);
+        let first = self.nonces.burn(nonce);
         let settled = |outcome| {
-            self.burning.lock().unwrap_or_else(PoisonError::into_inner).remove(&nonce);
+            self.nonces.settled(nonce);
             Ok(outcome)
         };
         match answer.await {
             Ok(Answer::Refused(text)) if text.starts_with("Invalid nonce: duplicate nonce") => {
                 // An earlier `noop` without an answer may be what used it.
-                if first { settled(Fenced::Used) } else { Err(self.failed(operation, &refusal(&text))) }
+                if first { settled(Fenced::Used) } else { Err(self.error(operation, &refusal(&text))) }
             }
             // Too old to be carried out from now on; whether it was before can only be asked for.
             Ok(Answer::Refused(text)) if text.starts_with("Invalid nonce: nonce too low") => {
@@ -331,7 +308,13 @@ impl Fencing for Hyperliquid {
             }
             answer => match whole(answer) {
                 Ok(()) => settled(Fenced::Impossible),
-                Err(failure) => Err(self.failed(operation, &failure)),
+                Err(failure) => {
+                    if first && failure.effect == Effect::NotApplied {
+                        // No `noop` left: the next one is the first again.
+                        self.nonces.settled(nonce);
+                    }
+                    Err(self.error(operation, &failure))
+                }
             },
         }
     }
@@ -343,15 +326,15 @@ impl Transfers for Hyperliquid {
     /// no expiry either: a transfer whose answer was lost can still be carried out for up to two days.
     async fn transfer(&self, route: Route, amount: Usd) -> Result<()> {
         let operation = Operation::Transfer;
-        let invalid =
-            |problem: String| self.failed(operation, &Failure::nothing(ErrorKind::Invalid, problem));
+        let decided = self.now();
+        let invalid = |problem: String| self.error(operation, &Failure::nothing(ErrorKind::Invalid, problem));
         if matches!(self.credentials.account.kind(), ActingFor::Vault(_)) {
             return Err(invalid("a vault has no spot wallet to move money from".into()));
         }
         let Some(master) = &self.credentials.master else {
             let problem =
                 "moving money between wallets needs the account's own key (Credentials::danger_master)";
-            return Err(self.failed(operation, &Failure::nothing(ErrorKind::Auth, problem)));
+            return Err(self.error(operation, &Failure::nothing(ErrorKind::Auth, problem)));
         };
         if !amount.is_positive() {
             return Err(invalid(format!("the amount must be above zero, not {amount}")));
@@ -366,7 +349,8 @@ impl Transfers for Hyperliquid {
         let sent = async {
             plumbing.take_for_action(1, Urgency::Ordinary).await?;
             let now = plumbing.venue_now(operation).await?;
-            let nonce = self.next_nonce(now);
+            self.is_fresh(decided)?;
+            let nonce = self.nonces.next(now);
             // For a sub-account the venue wants it named within the amount.
             let amount = match self.credentials.account.vault() {
                 None => amount.to_string(),
@@ -387,12 +371,6 @@ impl Transfers for Hyperliquid {
                 .map_err(|error| Failure::nothing(ErrorKind::Invalid, error.to_string()))?;
             self.send(operation, body.into()).await
         };
-        whole(sent.await).map_err(|failure| self.failed(operation, &failure))
-    }
-}
-
-impl Hyperliquid {
-    fn next_nonce(&self, now: Timestamp) -> u64 {
-        self.nonces.next(now)
+        whole(sent.await).map_err(|failure| self.error(operation, &failure))
     }
 }

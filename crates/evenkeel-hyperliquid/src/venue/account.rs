@@ -192,7 +192,7 @@ impl Accounts {
         let answers = self.plumbing.gather(operation, wanted).await;
         if let Ok(reply) = answers.get(&Key::Clock) {
             // Only for what comes later; the account itself is dated by its own answers.
-            let _ = self.plumbing.learn_time(operation, reply);
+            let _ = self.plumbing.learn_time(reply);
         }
         answers
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
-use evenkeel_http::{Client, ClockOffset, Limiter, Quota, Urgency, VenueClock};
+use evenkeel_http::{Client, ClockOffset, Limiter, Quota, Sent, Urgency, VenueClock};
 use evenkeel_types::{Capabilities, Symbol, Timestamp, VenueId};
 use futures_util::stream::StreamExt as _;
 
@@ -20,7 +20,7 @@ use crate::wire::Question;
 /// How long a read waits for the rate limit. The budget is one of a minute: longer, and something is wrong.
 const READ_PATIENCE: Duration = Duration::from_secs(65);
 /// How long a write waits for it. What was decided on longer ago is better decided again.
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many questions are asked at once: each needs a connection while it is open. Fifty symbols fit.
 const AT_ONCE: usize = 64;
@@ -95,7 +95,7 @@ impl Plumbing {
         }
     }
 
-    /// Asks one question.
+    /// Asks one question. Nothing is written by looking, whatever it is looked for.
     pub(super) async fn ask(
         &self,
         operation: Operation,
@@ -104,11 +104,12 @@ impl Plumbing {
         name: String,
     ) -> std::result::Result<Reply, Failure> {
         self.take(read.weight, read.urgency, READ_PATIENCE).await?;
-        let sent = self.post(operation, endpoints::INFO, question.body()).await?;
-        if let Some(items) = read_items(read, &sent.bytes) {
+        let sent = self.post(operation, endpoints::INFO, question.body()).await;
+        let sent = sent.map_err(|failure| Failure { effect: Effect::NotApplied, ..failure })?;
+        if let Some(items) = read_items(read, &sent.body) {
             self.limiter.charge(self.clock.now(), items);
         }
-        Ok(Reply { name, bytes: sent.bytes, began: sent.began, ended: sent.ended })
+        Ok(Reply { name, bytes: sent.body, began: sent.began, ended: sent.ended })
     }
 
     /// Waits for the rate limit.
@@ -119,16 +120,13 @@ impl Plumbing {
         patience: Duration,
     ) -> std::result::Result<(), Failure> {
         let taken = self.limiter.acquire(&*self.clock, weight, urgency, patience).await;
-        taken.map_err(|limited| {
-            let mut failure = Failure::nothing(ErrorKind::RateLimited, limited.to_string());
-            failure.retry_after = limited.retry_after();
-            failure
-        })
+        // The operation is named by whoever shows the failure.
+        taken.map_err(|limited| Failure::of(&limited.into_error(self.venue.clone(), Operation::ServerTime)))
     }
 
     /// Sends a signed action and waits for the bytes of its answer.
     pub(super) async fn act(&self, operation: Operation, body: Bytes) -> std::result::Result<Bytes, Failure> {
-        self.post(operation, endpoints::EXCHANGE, body).await.map(|sent| sent.bytes)
+        self.post(operation, endpoints::EXCHANGE, body).await.map(|sent| sent.body)
     }
 
     pub(super) async fn take_for_action(
@@ -144,7 +142,7 @@ impl Plumbing {
         operation: Operation,
         path: &str,
         body: Bytes,
-    ) -> std::result::Result<Posted, Failure> {
+    ) -> std::result::Result<Sent, Failure> {
         let request = http::Request::post(format!("{}{path}", self.base_url))
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)
@@ -152,7 +150,7 @@ impl Plumbing {
         let sent = self.client.send(operation, request, self.timeout).await;
         let sent = sent.map_err(|error| Failure::of(&error))?;
         if sent.status == 200 {
-            return Ok(Posted { bytes: sent.body, began: sent.began, ended: sent.ended });
+            return Ok(sent);
         }
         let failure = http_failure(sent.status, &sent.body, sent.retry_after());
         if sent.status == 429 {
@@ -185,24 +183,14 @@ impl Plumbing {
     /// Reads the venue's clock.
     pub(super) async fn sample(&self, operation: Operation) -> std::result::Result<Timestamp, Failure> {
         let read = endpoints::EXCHANGE_STATUS;
-        // Nothing is written by this, whatever it is asked for.
-        let reply =
-            self.ask(Operation::ServerTime, read, crate::encode::ask(read), read.name.to_owned()).await;
-        let reply = reply.map_err(|failure| Failure { effect: Effect::NotApplied, ..failure })?;
-        self.learn_time(operation, &reply)
+        let reply = self.ask(operation, read, crate::encode::ask(read), read.name.to_owned()).await?;
+        self.learn_time(&reply)
     }
 
     /// What an answer says of the venue's clock.
-    pub(super) fn learn_time(
-        &self,
-        operation: Operation,
-        reply: &Reply,
-    ) -> std::result::Result<Timestamp, Failure> {
-        let status = decode_exchange_status(reply.body()).map_err(|error| Failure {
-            // Reading the time writes nothing, whatever it is read for.
-            effect: Effect::NotApplied,
-            ..undecoded(operation, &error)
-        })?;
+    pub(super) fn learn_time(&self, reply: &Reply) -> std::result::Result<Timestamp, Failure> {
+        let status =
+            decode_exchange_status(reply.body()).map_err(|error| undecoded(&error, Effect::NotApplied))?;
         self.offset.sample(reply.began, reply.ended, status.time);
         Ok(status.time)
     }
@@ -275,20 +263,14 @@ impl Plumbing {
         failure.error(&self.venue, operation)
     }
 
-    /// An answer that was not understood.
+    /// What an answer to a question says.
     pub(super) fn understood<T>(
         &self,
         operation: Operation,
         decoded: std::result::Result<T, DecodeError>,
     ) -> Result<T> {
-        decoded.map_err(|error| self.error(operation, &undecoded(operation, &error)))
+        decoded.map_err(|error| self.error(operation, &undecoded(&error, Effect::NotApplied)))
     }
-}
-
-struct Posted {
-    bytes: Bytes,
-    began: Timestamp,
-    ended: Timestamp,
 }
 
 /// What was gathered.
@@ -322,13 +304,12 @@ impl Answers {
 }
 
 /// An answer that was not understood. Accounts for which there are no honest figures are not supported.
-pub(super) fn undecoded(operation: Operation, error: &DecodeError) -> Failure {
+pub(super) fn undecoded(error: &DecodeError, effect: Effect) -> Failure {
     use crate::refused::DecodeErrorKind;
     let kind = match error.kind() {
         DecodeErrorKind::Unsupported => ErrorKind::NotSupported,
         _ => ErrorKind::Decode,
     };
-    let effect = if operation.is_write() { Effect::Unknown } else { Effect::NotApplied };
     Failure::new(kind, effect, error.to_string())
 }
 
@@ -345,18 +326,6 @@ fn read_items(read: Read, bytes: &[u8]) -> Option<u32> {
 
 /// How this crate calls the venue.
 pub(super) fn venue_id() -> VenueId {
-    // A literal within the rules of a name: the fallback is never needed, and would be the same error everywhere.
-    match VenueId::new("hyperliquid") {
-        Ok(venue) => venue,
-        Err(_) => unreachable_venue(),
-    }
-}
-
-#[allow(
-    clippy::unwrap_used,
-    clippy::missing_panics_doc,
-    reason = "a literal that is allowed by construction"
-)]
-fn unreachable_venue() -> VenueId {
-    VenueId::new("venue").unwrap()
+    #[allow(clippy::expect_used, reason = "a literal that is allowed by construction")]
+    VenueId::new("hyperliquid").expect("the venue's own name is within the rules of names")
 }

@@ -76,11 +76,7 @@ impl Reader {
             let problem = format!("asked for an order in {symbol}, the venue answered about {}", record.oid);
             return Err(self.plumbing().error(operation, &Failure::nothing(ErrorKind::Decode, problem)));
         }
-        let filled = match record.executed() {
-            Some(filled) => filled,
-            // Only its executions say what was traded.
-            None => self.executed(operation, record).await?,
-        };
+        let filled = self.executed(operation, record).await?;
         let status = match record.status {
             // Filled as far as the position went.
             OrderStatus::Filled if filled < record.ordered => OrderStatus::Cancelled,
@@ -99,10 +95,13 @@ impl Reader {
         })
     }
 
-    /// What the fills say that an order executed.
+    /// What an order executed: by its record, or by its fills where only these say it.
     ///
     /// An order that is filled has fills: where none are shown yet, that is an error and not nothing.
     pub(super) async fn executed(&self, operation: Operation, record: &OrderRecord) -> Result<Qty> {
+        if let Some(executed) = record.executed() {
+            return Ok(executed);
+        }
         let since = Timestamp(record.placed.0.saturating_sub(1000));
         let fills = self.reports().fills(operation, std::slice::from_ref(&record.symbol), since).await?;
         let of_order = fills.iter().filter(|fill| fill.oid == Some(record.oid)).map(|fill| fill.fill.qty);

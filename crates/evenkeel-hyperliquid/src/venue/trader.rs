@@ -1,7 +1,6 @@
 //! The connector that trades. Every write is signed once, sent once, and its answer read as it stands.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use evenkeel_types::{
 use futures_util::future::join_all;
 
 use super::account::Coin;
-use super::plumbing::undecoded;
+use super::plumbing::{WRITE_PATIENCE, undecoded};
 use super::reader::Reader;
 use crate::config::{Builder, Credentials, Settings};
 use crate::decode::{Answer, Body, Cloid, OrderRecord, StatusEntry, decode_answer};
@@ -28,15 +27,8 @@ use crate::sign::{self, Action, Grouping, OrderWire, usd_micros};
 use crate::text::cut;
 use crate::wire::Envelope;
 
-/// What was decided on longer ago is better decided again: prices have moved and proofs are old.
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
-
 /// How long after an order's expiry its record may still come into view.
 const ARRIVAL: Duration = Duration::from_secs(10);
-
-/// How many orders' nonces are remembered for fencing them off: the venue itself keeps the hundred highest of a key,
-/// and several orders share one.
-const REMEMBERED_ORDERS: usize = 2000;
 
 /// Hyperliquid for trading: an agent's key signs, and an account, sub-account or vault is acted for. See the
 /// [crate documentation](crate).
@@ -48,10 +40,6 @@ pub struct Hyperliquid {
     pub(super) credentials: Credentials,
     pub(super) nonces: Arc<Nonces>,
     validity: Duration,
-    /// With which nonce an order was sent, newest last.
-    sent: Arc<Mutex<VecDeque<(ClientOrderId, u64)>>>,
-    /// Nonces that were to be burned, without an answer whether they were.
-    pub(super) burning: Arc<Mutex<BTreeSet<u64>>>,
 }
 
 impl Hyperliquid {
@@ -60,14 +48,7 @@ impl Hyperliquid {
         let signer = credentials.signer.address();
         let mut reader = Reader::new(settings, credentials.account);
         reader.signer = Some(signer);
-        Self {
-            reader,
-            nonces: Nonces::of(signer),
-            credentials,
-            validity,
-            sent: Arc::default(),
-            burning: Arc::default(),
-        }
+        Self { reader, nonces: Nonces::of(signer), credentials, validity }
     }
 
     /// States the environment, then the credentials; see [`Builder`].
@@ -88,7 +69,7 @@ impl Hyperliquid {
         self.reader.clock()
     }
 
-    fn error(&self, operation: Operation, failure: &Failure) -> evenkeel_exchange::Error {
+    pub(super) fn error(&self, operation: Operation, failure: &Failure) -> evenkeel_exchange::Error {
         self.reader.plumbing().error(operation, failure)
     }
 
@@ -105,11 +86,7 @@ impl Hyperliquid {
         plumbing.take_for_action(items, urgency).await?;
         // After the wait, so that the action's validity does not begin before it can leave.
         let now = plumbing.venue_now(operation).await?;
-        let late = plumbing.clock.now().since(decided);
-        if late > WRITE_PATIENCE {
-            let problem = format!("{} s after it was decided it is better decided again", late.as_secs());
-            return Err(Failure::nothing(ErrorKind::RateLimited, problem));
-        }
+        self.is_fresh(decided)?;
         let nonce = self.nonces.next(now);
         self.remember(action, nonce);
         let body = self.signed(action, nonce, Some(now.after(self.validity)))?;
@@ -121,6 +98,16 @@ impl Hyperliquid {
             plumbing.forget_time();
         }
         answer
+    }
+
+    /// Refuses to send what was decided on too long ago.
+    pub(super) fn is_fresh(&self, decided: Timestamp) -> std::result::Result<(), Failure> {
+        let late = self.now().since(decided);
+        if late > WRITE_PATIENCE {
+            let problem = format!("{} s after it was decided it is better decided again", late.as_secs());
+            return Err(Failure::nothing(ErrorKind::RateLimited, problem));
+        }
+        Ok(())
     }
 
     /// The present moment, by which what is decided now is measured.
@@ -135,7 +122,7 @@ impl Hyperliquid {
         body: Bytes,
     ) -> std::result::Result<Answer, Failure> {
         let answer = self.reader.plumbing().act(operation, body).await?;
-        decode_answer(Body::new("exchange", &answer)).map_err(|error| undecoded(operation, &error))
+        decode_answer(Body::new("exchange", &answer)).map_err(|error| undecoded(&error, Effect::Unknown))
     }
 
     /// The body of an L1 action. Signing touches nothing but memory.
@@ -163,17 +150,8 @@ impl Hyperliquid {
 
     fn remember(&self, action: &Action, nonce: u64) {
         let Action::Order { orders, .. } = action else { return };
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let ids = orders.iter().filter_map(|order| Cloid::parse(order.cloid.as_deref()?)?.ours());
-        sent.extend(ids.map(|id| (id, nonce)));
-        let excess = sent.len().saturating_sub(REMEMBERED_ORDERS);
-        sent.drain(..excess);
-    }
-
-    /// The nonce that an order was sent with, where it is remembered.
-    pub(super) fn nonce_of(&self, id: &ClientOrderId) -> Option<u64> {
-        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.iter().rev().find(|(known, _)| known == id).map(|(_, nonce)| *nonce)
+        self.nonces.remember(ids, nonce);
     }
 
     /// An action that is accepted or refused as a whole.
@@ -197,18 +175,21 @@ impl Hyperliquid {
         urgency: Urgency,
         decided: Timestamp,
     ) -> Vec<std::result::Result<StatusEntry, Failure>> {
-        let count = orders.len();
-        let answer = self.act(operation, &Action::Order { orders, grouping }, count, urgency, decided).await;
-        one_each(answer, count)
+        let sent: Vec<Option<Cloid>> =
+            orders.iter().map(|order| order.cloid.as_deref().and_then(Cloid::parse)).collect();
+        let action = Action::Order { orders, grouping };
+        let answer = self.act(operation, &action, sent.len(), urgency, decided).await;
+        let entries = one_each(answer, sent.len());
+        entries
+            .into_iter()
+            .zip(sent)
+            .map(|(entry, sent)| entry.and_then(|entry| about(sent, entry)))
+            .collect()
     }
 
     pub(super) async fn coin(&self, operation: Operation, symbol: &Symbol) -> Result<Coin> {
         self.reader.accounts.uses(symbol);
-        // Nothing is written by looking, whatever it is looked for.
-        self.reader.accounts.coin(operation, symbol).await.map_err(|error| {
-            let failure = Failure { effect: Effect::NotApplied, ..Failure::of(&error) };
-            self.error(operation, &failure)
-        })
+        self.reader.accounts.coin(operation, symbol).await
     }
 
     /// The margin mode and leverage of a coin, young enough to write one and keep the other.
@@ -224,15 +205,10 @@ impl Hyperliquid {
         })
     }
 
-    fn unwritten(&self, operation: Operation, error: &evenkeel_exchange::Error) -> evenkeel_exchange::Error {
-        self.error(operation, &Failure { effect: Effect::NotApplied, ..Failure::of(error) })
-    }
-
     /// Whether an order that could not be cancelled is over. One that was sent and not heard of may still arrive.
     async fn is_over(&self, operation: Operation, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
-        let record = self.reader.record(operation, id).await;
-        let record = record.map_err(|error| self.unwritten(operation, &error))?;
-        let ended = match self.nonce_of(id) {
+        let record = self.reader.record(operation, id).await?;
+        let ended = match self.nonces.of_order(id) {
             None => true,
             // The nonce is the venue's time of signing, or later.
             Some(nonce) => {
@@ -290,10 +266,27 @@ impl Hyperliquid {
         };
         let forget = || self.reader.accounts.memory.lock().forget_setting(symbol, self.now());
         forget();
-        let done = self.set(operation, &action, Urgency::ReducesRisk, decided).await;
+        let reduces = setting.mode == mode && leverage < setting.long && leverage < setting.short;
+        let urgency = if reduces { Urgency::ReducesRisk } else { Urgency::Ordinary };
+        let done = self.set(operation, &action, urgency, decided).await;
         // Whatever was read meanwhile may be from before.
         forget();
         done
+    }
+}
+
+/// An outcome is believed where it is about the order that was sent.
+fn about(sent: Option<Cloid>, entry: StatusEntry) -> std::result::Result<StatusEntry, Failure> {
+    match (&entry, sent) {
+        (
+            StatusEntry::Resting { cloid: Some(answered), .. }
+            | StatusEntry::Filled { cloid: Some(answered), .. },
+            Some(sent),
+        ) if *answered != sent => {
+            let problem = format!("the answer is about order {answered}, sent was {sent}");
+            Err(Failure::new(ErrorKind::Decode, Effect::Unknown, problem))
+        }
+        _ => Ok(entry),
     }
 }
 
@@ -355,7 +348,6 @@ pub(super) fn whole(answer: std::result::Result<Answer, Failure>) -> std::result
 /// What the venue says about an order, as its state.
 fn order_state(intent: &OrderIntent, entry: StatusEntry) -> std::result::Result<OrderState, Failure> {
     let unknown = |problem: String| Failure::new(ErrorKind::Decode, Effect::Unknown, problem);
-    let ours = Cloid::from(intent.id);
     let state = |oid: u64, filled: Qty, average_price, status| OrderState {
         id: intent.id,
         venue_order_id: Some(oid.to_string()),
@@ -368,11 +360,6 @@ fn order_state(intent: &OrderIntent, entry: StatusEntry) -> std::result::Result<
         status,
     };
     match entry {
-        StatusEntry::Resting { cloid: Some(other), .. } | StatusEntry::Filled { cloid: Some(other), .. }
-            if other != ours =>
-        {
-            Err(unknown(format!("the answer is about order {other}, sent was {ours}")))
-        }
         // A part of it may have been filled at once; that is asked for.
         StatusEntry::Resting { oid, .. } => Ok(state(oid, Qty::ZERO, None, OrderStatus::Open)),
         StatusEntry::Filled { total, average, oid, .. } => {
@@ -513,8 +500,7 @@ impl Trade for Hyperliquid {
         match cancelled(one_each(answer, 1)) {
             // It has a number, so it was placed: by the venue's words it is over. Its record has the last word.
             Err(failure) if is_gone(&failure) => {
-                let record = self.reader.record_by_number(operation, oid).await;
-                let record = record.map_err(|error| self.unwritten(operation, &error))?;
+                let record = self.reader.record_by_number(operation, oid).await?;
                 self.judged(operation, symbol, record, true)
             }
             done => done.map_err(|failure| self.error(operation, &failure)),

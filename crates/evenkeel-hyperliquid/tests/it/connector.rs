@@ -134,12 +134,11 @@ async fn fifty_orders_are_one_request_in_their_order() {
     // By the venue's clock, which is not ours.
     let (nonce, expires) = (body["nonce"].as_u64().unwrap(), body["expiresAfter"].as_u64().unwrap());
     assert!((1_751_364_005_000..1_751_364_065_000).contains(&nonce), "{nonce}");
-    // Tests share the key, and so its nonces, which run ahead of the clock.
     assert!((1_751_364_015_000..=nonce + 10_000).contains(&expires), "{expires}");
     assert_eq!(body["action"]["orders"][0]["c"], Cloid::from(id(0)).to_string());
 
     // Post-only orders go apart, and more than a batch is several; the outcomes keep their places.
-    let orders: Vec<OrderRequest> = (0..130)
+    let orders: Vec<OrderRequest> = (0..230)
         .map(|number| {
             let tif = if number % 2 == 0 { TimeInForce::PostOnly } else { TimeInForce::Gtc };
             unproven(OrderIntent { id: id(number), tif, ..intent("SOL", Side::Buy, "1", "150") })
@@ -149,10 +148,18 @@ async fn fifty_orders_are_one_request_in_their_order() {
     for (order, outcome) in orders.iter().zip(&outcomes) {
         assert_eq!(outcome.as_ref().unwrap().id, order.intent().id);
     }
-    let sizes: Vec<usize> =
-        server.actions().iter().map(|a| a["action"]["orders"].as_array().unwrap().len()).collect();
-    assert_eq!(sizes.iter().sum::<usize>(), 130);
-    assert_eq!(sizes.len(), 2);
+    let mut sizes: Vec<(String, usize)> = Vec::new();
+    for body in server.actions() {
+        let orders = body["action"]["orders"].as_array().unwrap();
+        let tif = |order: &Value| order["t"]["limit"]["tif"].as_str().unwrap().to_owned();
+        assert!(orders.iter().all(|order| tif(order) == tif(&orders[0])), "{body}");
+        sizes.push((tif(&orders[0]), orders.len()));
+    }
+    sizes.sort();
+    assert_eq!(
+        sizes,
+        [("Alo", 15), ("Alo", 100), ("Gtc", 15), ("Gtc", 100)].map(|(tif, n)| (tif.to_owned(), n))
+    );
 }
 
 /// Rules that the venue would refuse are refused before anything is signed, and the other orders go out.
@@ -576,6 +583,39 @@ async fn a_lost_order_is_fenced_off_by_its_nonce() {
     assert_eq!(actions[0]["nonce"], actions[1]["nonce"]);
     server.exchange(Reply::json(json!({"status": "err", "response": "Invalid nonce: duplicate nonce 5"})));
     assert_eq!(fencing.fence(&sol, &id(1)).await.unwrap(), Fenced::Used);
+
+    // A `noop` that was refused before it was looked at used nothing: the next one's answer is about the order.
+    let duplicate = || Reply::json(json!({"status": "err", "response": "Invalid nonce: duplicate nonce 5"}));
+    server.exchange(Reply(422, b"Failed to deserialize".to_vec()));
+    let error = fencing.fence(&sol, &id(1)).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::NotApplied);
+    server.exchange(duplicate());
+    assert_eq!(fencing.fence(&sol, &id(1)).await.unwrap(), Fenced::Used);
+    // One without an answer may have used it itself: then the same answer proves nothing.
+    server.exchange(Reply(500, b"oops".to_vec()));
+    assert_eq!(fencing.fence(&sol, &id(1)).await.unwrap_err().effect(), Effect::Unknown);
+    server.exchange(duplicate());
+    fencing.fence(&sol, &id(1)).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn what_was_sent_is_known_to_every_connector_with_this_key() {
+    let server = Server::start().await;
+    let sol = symbol("SOL");
+    server.exchange(Reply(500, b"oops".to_vec()));
+    let order = unproven(intent("SOL", Side::Buy, "1", "150.12"));
+    server.venue().place(&[order]).await.remove(0).unwrap_err();
+    // Built anew, as some bots do for each call.
+    let other = server.venue();
+    let gone = "Order was never placed, already canceled, or filled. asset=5";
+    server.exchange(Reply::json(
+        json!({"status": "ok", "response": {"type": "cancel", "data": {"statuses": [{"error": gone}]}}}),
+    ));
+    server.info("orderStatus", Reply::json(json!({"status": "unknownOid"})));
+    let error = other.cancel(&sol, &id(1)).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::Unknown, "{error}");
+    let fenced = other.abilities().fencing.unwrap().fence(&sol, &id(1)).await.unwrap();
+    assert_eq!(fenced, Fenced::Impossible);
 }
 
 #[tokio::test]
@@ -635,7 +675,7 @@ async fn prices_funding_balances_and_rights_can_be_read() {
     let balances = can.wallets.unwrap().balances().await.unwrap();
     assert_eq!((balances.len(), balances[0].available.get()), (1, d("10")));
 
-    let signer = evenkeel_hyperliquid::sign::AgentKey::from_hex(crate::server::KEY).unwrap().address();
+    let signer = evenkeel_hyperliquid::sign::AgentKey::from_hex(server.key()).unwrap().address();
     server.info("userRole", Reply::json(json!({"role": "agent", "data": {"user": MASTER}})));
     server.info(
         "extraAgents",
@@ -649,9 +689,10 @@ async fn prices_funding_balances_and_rights_can_be_read() {
     let text: Vec<String> =
         found.iter().map(|d| format!("{}: {:?}: {}", d.topic, d.severity, d.finding)).collect();
     let text = text.join("\n");
+    let key = format!("key: Fine: {signer} is an agent of 0x5e9e");
     for needle in [
         "venue: Fine",
-        "key: Fine: 0x14791697260e4c9a71f18484c9f997b308e59325 is an agent of 0x5e9e",
+        &key,
         "key: Warning: agent `bot` is valid for another 1 day(s)",
         "account mode: Fine: standard",
         "rate budget: Warning: 11 of 10001",

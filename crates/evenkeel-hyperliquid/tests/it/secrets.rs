@@ -11,9 +11,9 @@ use crate::support::symbol;
 
 /// A connector that signs with the account's own key.
 pub(crate) fn master(server: &Server) -> (MasterKey, Hyperliquid) {
-    let key = MasterKey::danger_from_hex(KEY).unwrap();
+    let key = MasterKey::danger_from_hex(server.key()).unwrap();
     let account = Account::new(key.address());
-    let same = MasterKey::danger_from_hex(KEY).unwrap();
+    let same = MasterKey::danger_from_hex(server.key()).unwrap();
     let credentials = Credentials::danger_master(same, account).unwrap();
     let built = Hyperliquid::builder()
         .environment(Environment::Testnet)
@@ -36,10 +36,15 @@ fn canaries() -> Vec<String> {
     vec![
         digits[..24].to_owned(),
         digits[..24].to_uppercase(),
-        digits[40..].to_owned(),
-        digits.chars().rev().take(24).collect(),
+        digits[36..60].to_owned(),
+        digits[36..60].chars().rev().collect(),
         list.join(", "),
     ]
+}
+
+async fn transfers(venue: &Hyperliquid) {
+    let transfers = venue.abilities().transfers.unwrap();
+    transfers.transfer(evenkeel_exchange::Route::SpotToPerp, "1".parse().unwrap()).await.unwrap();
 }
 
 #[tokio::test]
@@ -81,6 +86,21 @@ async fn the_key_is_printed_nowhere() {
         fresh.info("clearinghouseState", Reply(status, body.into_bytes()));
         let error = fresh.venue().snapshot(&Scope::default()).await.unwrap_err();
         printed.push(format!("{error} {error:?}"));
+    }
+    // What went out, errors or not.
+    let mut sent = Vec::new();
+    let fresh = Server::start().await;
+    let (_, mover) = crate::secrets::master(&fresh);
+    transfers(&mover).await;
+    fresh.venue().snapshot(&Scope::default()).await.unwrap();
+    for (path, body) in server.asked().into_iter().chain(fresh.asked()) {
+        sent.push(format!("{path} {body}"));
+    }
+    assert!(sent.iter().any(|text| text.contains("usdClassTransfer")) && sent.len() > 10);
+    for text in &sent {
+        for canary in canaries() {
+            assert!(!text.to_lowercase().contains(&canary.to_lowercase()), "{text}");
+        }
     }
     // Nobody answers at all.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

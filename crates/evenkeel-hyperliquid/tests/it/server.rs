@@ -104,6 +104,14 @@ fn accepted(action: &Value) -> Reply {
 pub(crate) struct Server {
     pub(crate) mock: MockServer,
     script: Scripted,
+    key: String,
+}
+
+/// A key that no other server has: what was sent with a key is remembered by the whole process. All but the last four
+/// digits are those of [`KEY`].
+fn fresh_key() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    format!("{}{:04x}", &KEY[..62], NUMBER.fetch_add(1, Ordering::SeqCst))
 }
 
 impl Server {
@@ -113,7 +121,7 @@ impl Server {
         let mock = MockServer::builder().start().await;
         let script = Scripted::default();
         Mock::given(method("POST")).respond_with(script.clone()).mount(&mock).await;
-        let server = Self { mock, script };
+        let server = Self { mock, script, key: fresh_key() };
         let account = support::Account::example();
         server.info("clearinghouseState", Reply(200, account.state));
         server.info("metaAndAssetCtxs", Reply(200, account.markets));
@@ -153,9 +161,13 @@ impl Server {
         self.asked().into_iter().filter(|(path, _)| path == "/exchange").map(|(_, body)| body).collect()
     }
 
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn venue(&self) -> Hyperliquid {
         let account = Account::new(AccountAddress::parse(MASTER).unwrap());
-        let credentials = Credentials::agent(AgentKey::from_hex(KEY).unwrap(), account);
+        let credentials = Credentials::agent(AgentKey::from_hex(&self.key).unwrap(), account);
         Hyperliquid::builder()
             .environment(Environment::Testnet)
             .credentials(credentials)
