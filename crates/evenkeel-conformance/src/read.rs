@@ -196,14 +196,19 @@ impl Reader<'_> {
     pub(crate) async fn unknown_symbol_is_an_error(&self) -> Tried {
         let Ok(symbol) = Symbol::new("NO-SUCH-SYMBOL-9") else { return skipped("no such symbol") };
         let mut symbols = self.setup.symbols.clone();
-        symbols.push(symbol.clone());
+        symbols.insert(0, symbol.clone());
         let mut settings = self.venue.leverages(&symbols).await;
         // One that is left out would shift the answers of those after it.
         ensure(settings.len() == symbols.len(), || {
             format!("{} settings for {} symbols", settings.len(), symbols.len())
         })?;
+        let unknown = settings.remove(0);
+        for (symbol, setting) in self.setup.symbols.iter().zip(settings) {
+            let found = setting?.symbol;
+            ensure(found == *symbol, || format!("leverage: asked for {symbol}, answered about {found}"))?;
+        }
         let errors = [
-            ("leverage", settings.pop().and_then(Result::err)),
+            ("leverage", unknown.err()),
             ("fees", self.venue.fees(&symbol).await.err()),
             ("snapshot", self.venue.snapshot(&Scope::of([symbol.clone()])).await.err()),
         ];
