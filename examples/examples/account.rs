@@ -11,7 +11,7 @@ use evenkeel_examples::screen::{Screen, Tone};
 use evenkeel_examples::show::{self, percent, price};
 use evenkeel_examples::start::{print_json, program};
 use evenkeel_examples::table::{Align, Table};
-use evenkeel_exchange::{Cancel, WalletBalance, chain};
+use evenkeel_exchange::{WalletBalance, chain};
 use evenkeel_margin::{Account, Exposure, PositionExposure, distance_to_liquidation};
 use evenkeel_rebalance::{AccountView, PositionView};
 use evenkeel_types::{Decimal, Exact, OpenOrder, OrderKind, Price, Scope, Snapshot, Symbol, Usd};
@@ -62,7 +62,7 @@ struct Found {
     wallets: Result<Vec<WalletBalance>, String>,
 }
 
-async fn account(args: Args, _: Cancel) -> Result<u8, Failure> {
+async fn account(args: Args) -> Result<u8, Failure> {
     let connection = args.site.open(&Variables::read()?, Access::Read)?;
     confirm::note("reading the account ...");
     let venue = connection.observe();

@@ -11,7 +11,7 @@ use evenkeel_examples::live::{Access, Connection, Line, Site, Variables, short};
 use evenkeel_examples::screen::{Screen, Tone, wrap};
 use evenkeel_examples::start::{print_json, program};
 use evenkeel_examples::table::{Align, Cell, Table};
-use evenkeel_exchange::{Cancel, Clock as _, Observe, Severity, SystemClock};
+use evenkeel_exchange::{Clock as _, Observe, Severity, SystemClock};
 use evenkeel_types::Capabilities;
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ struct Check {
     remedy: Option<String>,
 }
 
-async fn doctor(args: Args, _: Cancel) -> Result<u8, Failure> {
+async fn doctor(args: Args) -> Result<u8, Failure> {
     let connection = args.site.open(&Variables::read()?, Access::Best)?;
     confirm::note("asking the venue ...");
     let venue = connection.observe();

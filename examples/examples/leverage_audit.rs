@@ -10,7 +10,7 @@ use evenkeel_examples::live::{Access, Connection, Site, Variables};
 use evenkeel_examples::screen::{Screen, Tone};
 use evenkeel_examples::start::{print_json, program};
 use evenkeel_examples::table::{Align, Cell, Table};
-use evenkeel_exchange::{Cancel, ErrorKind, chain};
+use evenkeel_exchange::{ErrorKind, chain};
 use evenkeel_types::{Leverage, LeverageSetting, MarginMode, Qty, Scope, Symbol, parse_decimal};
 use serde_json::{Value, json};
 
@@ -192,7 +192,7 @@ async fn look<'a>(
     Ok(Audit { connection, rows: Ok(rows) })
 }
 
-async fn audit(args: Args, _: Cancel) -> Result<u8, Failure> {
+async fn audit(args: Args) -> Result<u8, Failure> {
     let variables = Variables::read()?;
     let expected = Expected::read(&args, &variables)?;
     let connections = args.site.open_all(&variables, Access::Read)?;

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use evenkeel_examples::failure::Failure;
 use evenkeel_examples::live::{Access, Connection, Environment, Site, Variables};
-use evenkeel_examples::probe::file::CapabilityFile;
+use evenkeel_examples::probe::file::{CapabilityFile, Out};
 use evenkeel_examples::probe::{self, Findings, Size, show};
 use evenkeel_examples::screen::{Screen, Tone};
-use evenkeel_examples::start::{print_json, program};
+use evenkeel_examples::start::{print_json, program, stop_on_request};
 use evenkeel_examples::{calendar, confirm};
 use evenkeel_exchange::{Cancel, Clock, SystemClock, Trade};
 use evenkeel_paper::{PaperVenue, World, profiles};
@@ -32,7 +32,8 @@ Exit status:
   0  everything that was tried is as documented
   1  something is otherwise; the table and the file say what
   2  bad input, or not confirmed: nothing was sent
-  3  stopped early, or something could not be cleaned up; the output says what
+  3  stopped early, or something could not be cleaned up, or the file not be
+     written; the output says what
 
 Keys and addresses: the environment, or a file .env (see .env.example).";
 
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
     program(run)
 }
 
-async fn run(args: Args, cancel: Cancel) -> Result<u8, Failure> {
+async fn run(args: Args) -> Result<u8, Failure> {
     if let Some(name) = &args.paper {
         let all = profiles::all();
         let Some(profile) = all.iter().find(|profile| profile.name == name) else {
@@ -92,7 +93,8 @@ async fn run(args: Args, cancel: Cancel) -> Result<u8, Failure> {
         let place = Place { venue: &venue, clock: &venue.clock(), documented: &profile.capabilities };
         probe::size(&venue, place.clock, &args.symbol).await?;
         let title = format!("{name} on paper, {}", args.symbol);
-        return probed(&args, &place, &title, (profile.name, "paper"), args.out.clone(), &cancel).await;
+        return probed(&args, &place, &title, (profile.name, "paper"), args.out.clone(), &stop_on_request())
+            .await;
     }
     if args.site.is_given() && args.site.environment()? == Environment::Mainnet && !args.danger_mainnet {
         return Err(Failure::input(
@@ -110,6 +112,7 @@ async fn run(args: Args, cancel: Cancel) -> Result<u8, Failure> {
         Ok(size) => size,
         Err(failure) => return Err(connection.explain(failure, [&args.symbol]).await),
     };
+    let cancel = stop_on_request();
     if args.yes {
         connection.warning().iter().for_each(|warning| confirm::warn(warning));
     } else {
@@ -153,9 +156,7 @@ async fn probed(
     out: Option<PathBuf>,
     cancel: &Cancel,
 ) -> Result<u8, Failure> {
-    if let Some(path) = out.as_ref().filter(|path| path.exists()) {
-        return Err(Failure::input(format!("--out: {} is there already; name another file", path.display())));
-    }
+    let out = out.map(Out::create).transpose()?;
     let mut screen = if args.json { Screen::stderr() } else { Screen::stdout() };
     if !args.json {
         screen.text(Tone::Strong, 0, 0, title);
@@ -182,12 +183,19 @@ async fn probed(
     }
     // Half of a probe is no ground to trade on.
     match out.filter(|_| found.is_complete()) {
-        Some(path) => {
-            file.save(&path)?;
-            if !args.json {
+        Some(out) => match out.write(&file) {
+            Ok(path) if !args.json => {
                 screen.text(Tone::Plain, 0, 2, &format!("written: {}", path.display()));
             }
-        }
+            Ok(_) => {}
+            Err(failure) => {
+                // All those orders were not for nothing.
+                if !args.json {
+                    print_json(&file)?;
+                }
+                return Err(failure);
+            }
+        },
         None if !found.is_complete() => complain(&found),
         None => {}
     }

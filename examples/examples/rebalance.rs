@@ -10,7 +10,6 @@ use evenkeel_examples::failure::Failure;
 use evenkeel_examples::live::Connection;
 use evenkeel_examples::screen::{Screen, Tone};
 use evenkeel_examples::{Doing, Place, confirm, metrics, show, start};
-use evenkeel_exchange::Cancel;
 use evenkeel_executor::{HaltReason, Outcome, Preview, TradeStatus, execute, preview};
 use evenkeel_paper::PaperVenue;
 use evenkeel_rebalance::{Work, account_view};
@@ -22,7 +21,7 @@ fn main() -> ExitCode {
             start::print(&text);
             Ok(0)
         }
-        Request::Run(job) => start::run(|cancel| async move { rebalance(*job, &cancel).await }),
+        Request::Run(job) => start::run(rebalance(*job)),
     }))
 }
 
@@ -34,7 +33,7 @@ enum Stage {
     Live(Box<Connection>, bool),
 }
 
-async fn rebalance(job: Job, cancel: &Cancel) -> Result<u8, Failure> {
+async fn rebalance(job: Job) -> Result<u8, Failure> {
     let Job { case, dry_run, json, pace } = job;
     let (target, policy) = (case.wish.target()?, &case.wish.policy);
     let (preview, stage) = match case.place {
@@ -91,8 +90,9 @@ async fn rebalance(job: Job, cancel: &Cancel) -> Result<u8, Failure> {
         }
         return Ok(0);
     }
+    let cancel = start::stop_on_request();
     if let Stage::Live(connection, false) = &stage {
-        confirm::ask(&question(connection, &preview), cancel).await?;
+        confirm::ask(&question(connection, &preview), &cancel).await?;
     }
 
     screen.heading("Execution");
@@ -105,10 +105,10 @@ async fn rebalance(job: Job, cancel: &Cancel) -> Result<u8, Failure> {
     let report = match &stage {
         Stage::Live(connection, _) => {
             let clock = &*connection.clock;
-            execute(connection.trade()?, &journal, clock, approval, &mut progress, cancel).await
+            execute(connection.trade()?, &journal, clock, approval, &mut progress, &cancel).await
         }
         Stage::Paper(venue) => {
-            execute(venue, &journal, &venue.clock(), approval, &mut progress, cancel).await
+            execute(venue, &journal, &venue.clock(), approval, &mut progress, &cancel).await
         }
         Stage::None => return Err(Failure::Halted("there is nowhere to execute this".to_owned())),
     };

@@ -22,7 +22,7 @@ Examples:
   rebalance --scenario my-account.toml        form: examples/scenarios/README.md
   rebalance --recorded examples/recorded/hyperliquid \\
             --target SOL=50,BTC=50 --leverage 2 --fork
-  rebalance --venue hyperliquid --environment testnet \
+  rebalance --venue hyperliquid --environment testnet \\
             --target SOL=50,BTC=50 --leverage 2             plan, send nothing
   rebalance ... --fork                                      rehearse it
   rebalance ... --execute                                   ask, then do it
@@ -205,6 +205,7 @@ impl Args {
             leverage_change: self.leverage_change,
             policy,
         };
+        self.site.refuse_strays()?;
         if self.recorded.is_none() && !self.site.is_given() {
             if self.fork {
                 return Err(Failure::input("--fork goes with an account: add --recorded or --venue"));
@@ -315,6 +316,9 @@ mod tests {
             (&["--yes"], &["--execute"]),
             (&["--environment", "testnet", "--execute", "--fork"], &["--fork"]),
             (&["--venue", "hyperliquid"], &["--target"]),
+            (&["--environment", "testnet"], &["--venue"]),
+            (&["--base-url", "http://127.0.0.1:1"], &["--venue"]),
+            (&["--capabilities", "found.json", "--scenario", "fits"], &["--venue"]),
             (&["--policy", "no-such-file"], &["--policy", "no-such-file"]),
             (&["--nonsense"], &["--nonsense"]),
         ] {

@@ -1,4 +1,4 @@
-//! What can go wrong before anything was sent, by exit status.
+//! Why there is no result, by exit status.
 
 use std::fmt;
 

@@ -231,6 +231,23 @@ impl Site {
         !self.venue.is_empty()
     }
 
+    /// Refuses what means nothing without a venue. clap's `requires` would not: it lets go where the named argument
+    /// conflicts with another one that is there.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] naming the argument.
+    pub fn refuse_strays(&self) -> Result<(), Failure> {
+        let given = [
+            ("--environment", self.environment.is_some()),
+            ("--base-url", self.base_url.is_some()),
+            ("--capabilities", self.capabilities.is_some()),
+        ];
+        match given.iter().find(|(_, is_there)| *is_there && !self.is_given()) {
+            Some((name, _)) => Err(Failure::input(format!("{name} goes with a venue: add --venue"))),
+            None => Ok(()),
+        }
+    }
+
     /// Which network was stated.
     ///
     /// # Errors

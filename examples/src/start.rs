@@ -42,15 +42,13 @@ pub fn arguments<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result
 }
 
 /// A whole example: parses, acts, and says what was wrong in one line.
-pub fn program<A: Parser, F: Future<Output = Result<u8, Failure>>>(
-    act: impl FnOnce(A, Cancel) -> F,
-) -> ExitCode {
+pub fn program<A: Parser, F: Future<Output = Result<u8, Failure>>>(act: impl FnOnce(A) -> F) -> ExitCode {
     let result = arguments::<A>(std::env::args_os()).and_then(|given| match given {
         Given::Print(text) => {
             print(&text);
             Ok(0)
         }
-        Given::Act(arguments) => run(|cancel| act(*arguments, cancel)),
+        Given::Act(arguments) => run(act(*arguments)),
     });
     status(result)
 }
@@ -89,28 +87,33 @@ fn complain(failure: &Failure) {
     eprintln!("error: {failure}");
 }
 
-/// Runs to the end. The first Ctrl-C asks to stop once the write in flight is known.
+/// Runs to the end. Ctrl-C ends the process at once, as it does everywhere, until [`stop_on_request`] is called.
 ///
 /// # Errors
 /// Those of `act`.
-pub fn run<F: Future<Output = Result<u8, Failure>>>(act: impl FnOnce(Cancel) -> F) -> Result<u8, Failure> {
+pub fn run(act: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
     // A second thread, so that Ctrl-C is noticed while the first one is busy.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::Halted(format!("no runtime: {error}")))?;
-    let cancel = Cancel::new();
-    runtime.spawn(stop_on_request(cancel.clone()));
-    runtime.block_on(act(cancel))
+    runtime.block_on(act)
 }
 
-/// The first Ctrl-C asks the run to end; the second does not wait.
-async fn stop_on_request(cancel: Cancel) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        cancel.request();
-    }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(130);
-    }
+/// To be called before anything is sent, within [`run`]: from then on the first Ctrl-C asks to stop once the write in
+/// flight is known, and the second does not wait.
+#[must_use]
+pub fn stop_on_request() -> Cancel {
+    let cancel = Cancel::new();
+    let stop = cancel.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.request();
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+    cancel
 }

@@ -1,6 +1,8 @@
 //! Capability files: what was found out about a venue, and when.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use evenkeel_types::Capabilities;
 use serde::{Deserialize, Serialize};
@@ -47,22 +49,55 @@ impl CapabilityFile {
             observations,
         }
     }
+}
 
-    /// Writes it. A file that is there is not written over: it may be somebody's evidence.
+/// Where a capability file goes: made before anything is tried, and removed again where nothing is written.
+#[derive(Debug)]
+pub struct Out {
+    path: PathBuf,
+    file: File,
+    is_written: bool,
+}
+
+impl Out {
+    /// Makes the file, empty. One that is there is not written over: it may be somebody's evidence.
     ///
     /// # Errors
     /// [`Failure::Input`] naming the path.
-    pub fn save(&self, path: &Path) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(self).map_err(|error| {
-            Failure::Halted(format!("the capabilities could not be written as JSON: {error}"))
-        })?;
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(|error| Failure::input(format!("--out: {}: {error}", path.display())))?;
-        std::io::Write::write_all(&mut file, format!("{text}\n").as_bytes())
-            .map_err(|error| Failure::input(format!("--out: {}: {error}", path.display())))
+    pub fn create(path: PathBuf) -> Result<Self, Failure> {
+        match File::create_new(&path) {
+            Ok(file) => Ok(Self { path, file, is_written: false }),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(Failure::input(format!("--out: {} is there already; name another file", path.display())))
+            }
+            Err(error) => Err(Failure::input(format!("--out: {}: {error}", path.display()))),
+        }
+    }
+
+    /// Writes what was found, and says where.
+    ///
+    /// # Errors
+    /// [`Failure::Halted`] naming the path: by now orders were sent.
+    pub fn write(mut self, found: &CapabilityFile) -> Result<PathBuf, Failure> {
+        let written = serde_json::to_string_pretty(found)
+            .map_err(std::io::Error::from)
+            .and_then(|text| self.file.write_all(format!("{text}\n").as_bytes()));
+        match written {
+            Ok(()) => {
+                self.is_written = true;
+                Ok(self.path.clone())
+            }
+            Err(error) => Err(Failure::Halted(format!("--out: {}: {error}", self.path.display()))),
+        }
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        if !self.is_written {
+            // It is empty or cut short. Where it cannot be removed, nothing takes it for a capability file either.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

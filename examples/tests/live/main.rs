@@ -175,6 +175,10 @@ fn help_fits_the_terminal_and_has_examples() {
         }
         assert_eq!(run(&mut bare(name, &["--version"])).status, 0);
     }
+    let help = run(&mut bare("rebalance", &["--help"])).out;
+    let mut lines = help.lines().skip_while(|line| !line.ends_with("testnet \\"));
+    assert!(lines.next().is_some(), "a command goes on in the next line: {help}");
+    assert!(lines.next().is_some_and(|line| line.trim_start().starts_with("--target")), "{help}");
 }
 
 #[test]
@@ -446,6 +450,10 @@ async fn what_a_probe_wrote_is_what_the_others_go_by() {
     assert!(ran.out.contains("flat again") && ran.out.contains("as documented"), "{}", ran.out);
     let again = run(&mut bare("probe", &["--paper", "hyperliquid", "--out", &path]));
     again.refused(2, &["--out", "already"]);
+    let nowhere = folder.join("no-such-folder/found.json").to_string_lossy().into_owned();
+    // Nothing on standard output: not even the first trial was announced.
+    run(&mut bare("probe", &["--paper", "hyperliquid", "--out", &nowhere]))
+        .refused(2, &["--out", "no-such-folder"]);
 
     let server = Server::start().await;
     let words = at(&server, &["--capabilities", &path]);
