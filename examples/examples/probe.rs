@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use evenkeel_examples::failure::Failure;
-use evenkeel_examples::live::{Access, Connection, Environment, Site, Variables};
+use evenkeel_examples::live::{Access, Connection, Site, Variables};
 use evenkeel_examples::probe::file::{CapabilityFile, Out};
 use evenkeel_examples::probe::{self, Findings, Size, show};
 use evenkeel_examples::screen::{Screen, Tone};
@@ -96,9 +96,9 @@ async fn run(args: Args) -> Result<u8, Failure> {
         return probed(&args, &place, &title, (profile.name, "paper"), args.out.clone(), &stop_on_request())
             .await;
     }
-    if args.site.is_given() && args.site.environment()? == Environment::Mainnet && !args.danger_mainnet {
+    if args.site.is_given() && !args.danger_mainnet && args.site.is_real()? {
         return Err(Failure::input(
-            "--environment: mainnet is real money, and a probe trades; use testnet, or vouch with --danger-mainnet",
+            "--environment: mainnet is real money, and a probe trades; use testnet or demo, or vouch with --danger-mainnet",
         ));
     }
     if args.site.is_given() {

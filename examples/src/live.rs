@@ -4,53 +4,45 @@
 //! The libraries read no such file.
 
 mod hyperliquid;
+mod site;
 mod variables;
-
-use std::path::{Path, PathBuf};
 
 use evenkeel_exchange::{Clock, Observe, Trade};
 use evenkeel_paper::Profile;
 use evenkeel_types::{Capabilities, Symbol};
 
+pub use self::site::Site;
 pub use self::variables::Variables;
 use crate::failure::Failure;
-use crate::probe::file;
 
-/// Which venue, on the command line.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct Site {
-    /// A live venue: hyperliquid
-    #[arg(long, value_name = "NAME")]
-    venue: Vec<String>,
-
-    /// Which of its networks; there is no default
-    #[arg(long, value_name = "mainnet|testnet")]
-    environment: Option<String>,
-
-    /// A server on this machine that speaks the venue's protocol
-    #[arg(long, value_name = "URL")]
-    base_url: Option<String>,
-
-    /// What the venue lets one do, as `probe` found it, instead of what it documents
-    #[arg(long, value_name = "FILE")]
-    capabilities: Option<PathBuf>,
-}
-
-/// Which of a venue's networks.
+/// Where a venue's accounts are. Not every venue has all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
     /// Real money.
     Mainnet,
     /// A network for tests.
     Testnet,
+    /// Virtual money beside the real markets.
+    Demo,
+}
+
+impl Environment {
+    const ALL: [Self; 3] = [Self::Mainnet, Self::Testnet, Self::Demo];
+
+    /// As it is written on the command line and in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mainnet => "mainnet",
+            Self::Testnet => "testnet",
+            Self::Demo => "demo",
+        }
+    }
 }
 
 impl std::fmt::Display for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Environment::Mainnet => "mainnet",
-            Environment::Testnet => "testnet",
-        })
+        f.pad(self.name())
     }
 }
 
@@ -102,7 +94,7 @@ impl std::fmt::Display for Source {
 pub struct Connection {
     /// The venue's name.
     pub name: &'static str,
-    /// Which network.
+    /// Where its account is.
     pub environment: Environment,
     /// Whose account, as the venue calls it.
     pub account: String,
@@ -207,6 +199,7 @@ type Open = fn(&Wanted<'_>, Access) -> Result<Opened, Failure>;
 /// A venue that can be connected to. Another one is a module with such an `open`, and a line in [`VENUES`].
 struct Known {
     name: &'static str,
+    environments: &'static [Environment],
     documented: fn() -> Capabilities,
     profile: fn() -> Profile,
     open: Open,
@@ -214,155 +207,11 @@ struct Known {
 
 const VENUES: &[Known] = &[Known {
     name: "hyperliquid",
+    environments: &[Environment::Mainnet, Environment::Testnet],
     documented: evenkeel_hyperliquid::capabilities,
     profile: evenkeel_paper::profiles::hyperliquid,
     open: hyperliquid::open,
 }];
-
-fn names() -> String {
-    let names: Vec<&str> = VENUES.iter().map(|known| known.name).collect();
-    names.join(", ")
-}
-
-impl Site {
-    /// Whether a venue was named.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        !self.venue.is_empty()
-    }
-
-    /// Refuses what means nothing without a venue. clap's `requires` would not: it lets go where the named argument
-    /// conflicts with another one that is there.
-    ///
-    /// # Errors
-    /// [`Failure::Input`] naming the argument.
-    pub fn refuse_strays(&self) -> Result<(), Failure> {
-        let given = [
-            ("--environment", self.environment.is_some()),
-            ("--base-url", self.base_url.is_some()),
-            ("--capabilities", self.capabilities.is_some()),
-        ];
-        match given.iter().find(|(_, is_there)| *is_there && !self.is_given()) {
-            Some((name, _)) => Err(Failure::input(format!("{name} goes with a venue: add --venue"))),
-            None => Ok(()),
-        }
-    }
-
-    /// Which network was stated.
-    ///
-    /// # Errors
-    /// [`Failure::Input`] for none and for another.
-    pub fn environment(&self) -> Result<Environment, Failure> {
-        match self.environment.as_deref() {
-            Some("mainnet") => Ok(Environment::Mainnet),
-            Some("testnet") => Ok(Environment::Testnet),
-            Some(other) => Err(Failure::input(format!(
-                "--environment: there is no `{}`; allowed are mainnet, testnet",
-                other.chars().take(40).collect::<String>()
-            ))),
-            None => Err(Failure::input(
-                "--environment: state mainnet or testnet; there is no default for where money is",
-            )),
-        }
-    }
-
-    /// Opens the one venue that was named.
-    ///
-    /// # Errors
-    /// [`Failure::Input`] in one line.
-    pub fn open(&self, variables: &Variables, access: Access) -> Result<Connection, Failure> {
-        let all = self.known()?;
-        let [known] = all.as_slice() else {
-            return Err(Failure::input("--venue: name one; this example looks at one account"));
-        };
-        self.connect(known, variables, access)
-    }
-
-    /// Opens all that were named, in that order.
-    ///
-    /// # Errors
-    /// [`Failure::Input`] in one line.
-    pub fn open_all(&self, variables: &Variables, access: Access) -> Result<Vec<Connection>, Failure> {
-        self.known()?.into_iter().map(|known| self.connect(known, variables, access)).collect()
-    }
-
-    fn known(&self) -> Result<Vec<&'static Known>, Failure> {
-        if self.venue.is_empty() {
-            return Err(Failure::input(format!("--venue: name the venue; there are {}", names())));
-        }
-        let mut all: Vec<&'static Known> = Vec::new();
-        for name in &self.venue {
-            let Some(known) = VENUES.iter().find(|known| known.name == name) else {
-                let shown: String = name.chars().take(40).collect();
-                return Err(Failure::input(format!("--venue: there is no `{shown}`; there are {}", names())));
-            };
-            if all.iter().any(|other| other.name == known.name) {
-                return Err(Failure::input(format!("--venue: `{}` is named twice", known.name)));
-            }
-            all.push(known);
-        }
-        if all.len() > 1 && (self.base_url.is_some() || self.capabilities.is_some()) {
-            return Err(Failure::input(
-                "--base-url, --capabilities: these belong to one venue; name one --venue",
-            ));
-        }
-        Ok(all)
-    }
-
-    fn connect(
-        &self,
-        known: &'static Known,
-        variables: &Variables,
-        access: Access,
-    ) -> Result<Connection, Failure> {
-        let environment = self.environment()?;
-        if let Some(url) = &self.base_url {
-            on_this_machine(url)?;
-        }
-        let (capabilities, source) = self.facts(known, environment)?;
-        let wanted = Wanted { environment, base_url: self.base_url.as_deref(), capabilities, variables };
-        let Opened { line, clock, account } = (known.open)(&wanted, access)?;
-        Ok(Connection {
-            name: known.name,
-            environment,
-            account,
-            line,
-            clock,
-            source,
-            documented: (known.documented)(),
-            profile: (known.profile)(),
-        })
-    }
-
-    fn facts(
-        &self,
-        known: &Known,
-        environment: Environment,
-    ) -> Result<(Option<Capabilities>, Source), Failure> {
-        let Some(path) = &self.capabilities else { return Ok((None, Source::Documented)) };
-        let probed = file::load(Path::new(path), known.name, &environment.to_string())?;
-        let source = Source::Probed { date: probed.date, file: path.display().to_string() };
-        Ok((Some(probed.capabilities), source))
-    }
-}
-
-/// What is signed for another server is valid on the real network too: nobody else's machine may get it.
-fn on_this_machine(url: &str) -> Result<(), Failure> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let local = name == "localhost" || name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    if local {
-        return Ok(());
-    }
-    let shown: String = url.chars().take(60).collect();
-    Err(Failure::input(format!(
-        "--base-url: `{shown}` is not on this machine; allowed are addresses like http://127.0.0.1:3001"
-    )))
-}
 
 #[cfg(test)]
 mod tests {
@@ -380,23 +229,5 @@ mod tests {
             assert_eq!(base(text), "BTC");
         }
         assert_eq!(base("USDT"), "USDT");
-    }
-
-    #[test]
-    fn only_this_machine_gets_what_is_signed() {
-        for url in ["http://127.0.0.1:3001", "http://localhost", "https://[::1]:8443/", "http://127.9.9.9:1"]
-        {
-            assert!(on_this_machine(url).is_ok(), "{url}");
-        }
-        for url in [
-            "http://example.com",
-            "http://localhost.example.com:1",
-            "http://127.0.0.1@evil",
-            "",
-            "ftp://localhost",
-        ] {
-            let error = on_this_machine(url).unwrap_err().to_string();
-            assert!(error.starts_with("--base-url: ") && error.contains("127.0.0.1"), "{url}: {error}");
-        }
     }
 }

@@ -1,19 +1,18 @@
 //! Hyperliquid.
 
+use std::str::FromStr as _;
+
 use evenkeel_hyperliquid::{
     AGENT_KEY_VARIABLE, Account, ConfigError, Credentials, Environment as Network, Hyperliquid, Reader,
 };
 
-use super::{Access, Environment, Line, Opened, Wanted};
+use super::{Access, Line, Opened, Wanted};
 use crate::failure::Failure;
 
 /// Opens it. An account's address is enough for reading; a key is only ever taken for trading.
 pub(super) fn open(wanted: &Wanted<'_>, access: Access) -> Result<Opened, Failure> {
     let variable = |name: &str| wanted.variables.get(name);
-    let network = match wanted.environment {
-        Environment::Mainnet => Network::Mainnet,
-        Environment::Testnet => Network::Testnet,
-    };
+    let network = Network::from_str(wanted.environment.name()).map_err(unfit)?;
     let with_key = match access {
         Access::Read => false,
         Access::Trade => true,

@@ -101,10 +101,15 @@ fn what_is_wrong_is_named_with_its_value_and_what_is_allowed() {
         for (words, parts) in [
             (&[][..], &["--venue", "hyperliquid"][..]),
             (&["--venue", "kraken", "--environment", "testnet"], &["--venue", "`kraken`", "hyperliquid"]),
-            (&["--venue", "hyperliquid"], &["--environment", "mainnet or testnet", "no default"]),
+            (&["--venue", "hyperliquid"], &["--environment", "mainnet, testnet", "no default"]),
             (
                 &["--venue", "hyperliquid", "--environment", "prod"],
                 &["--environment", "`prod`", "mainnet, testnet"],
+            ),
+            (&["--venue", "hyperliquid:demo"], &["--environment", "`demo`", "mainnet, testnet"]),
+            (
+                &["--venue", "hyperliquid:testnet", "--venue", "hyperliquid:mainnet"],
+                &["--venue", "`hyperliquid`"],
             ),
             (&["--nonsense"], &["--nonsense"]),
         ] {
@@ -142,8 +147,12 @@ fn what_is_wrong_is_named_with_its_value_and_what_is_allowed() {
     }
     run(&mut with_key("probe", &["--paper", "kraken"]))
         .refused(2, &["--paper", "`kraken`", "hyperliquid, binance"]);
-    let mainnet = ["--venue", "hyperliquid", "--environment", "mainnet", "--yes"];
-    run(&mut with_key("probe", &mainnet)).refused(2, &["mainnet", "--danger-mainnet"]);
+    for mainnet in
+        [&["--venue", "hyperliquid", "--environment", "mainnet"][..], &["--venue", "hyperliquid:mainnet"]]
+    {
+        run(&mut with_key("probe", &[mainnet, &["--yes"]].concat()))
+            .refused(2, &["mainnet", "--danger-mainnet"]);
+    }
     let halves = ["--target", "SOL=50,BTC=50"];
     for (more, parts) in [
         (&["--execute", "--fork"][..], &["--execute", "--fork"][..]),
