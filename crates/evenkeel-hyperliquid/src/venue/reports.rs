@@ -1,6 +1,6 @@
 //! Lists that are longer than one answer, and what else can be read: prices, past funding, balances, rights.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use evenkeel_exchange::{
@@ -15,9 +15,9 @@ use super::plumbing::{Key, Reply};
 use super::reader::Reader;
 use crate::config::ActingFor;
 use crate::decode::{
-    Abstraction, UserFill, UserRole, decode_exchange_status, decode_extra_agents, decode_funding_history,
-    decode_spot_clearinghouse_state, decode_top_of_book, decode_user_abstraction, decode_user_fills,
-    decode_user_funding, decode_user_rate_limit, decode_user_role,
+    Abstraction, Body, DecodeError, UserFill, UserRole, decode_exchange_status, decode_extra_agents,
+    decode_funding_history, decode_spot_clearinghouse_state, decode_top_of_book, decode_user_abstraction,
+    decode_user_fills, decode_user_funding, decode_user_rate_limit, decode_user_role,
 };
 use crate::encode::{ask, dex_of};
 use crate::endpoints::{self, Read};
@@ -98,58 +98,49 @@ impl Reports<'_> {
         Err(self.too_long(operation, "fills"))
     }
 
-    async fn funding_history(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<PastFunding>> {
-        let operation = Operation::FundingHistory;
-        let read = endpoints::FUNDING_HISTORY;
-        let mut rows: Vec<PastFunding> = Vec::new();
+    /// All rows from `since` on, oldest first, page by page until one brings nothing new. A row is one that has a key
+    /// of its own.
+    async fn rows<T, K: Ord>(
+        &self,
+        (operation, read, what): (Operation, Read, &str),
+        question: Question,
+        since: Timestamp,
+        decode: impl Fn(Body<'_>) -> std::result::Result<Vec<T>, DecodeError>,
+        key: impl Fn(&T) -> (Timestamp, K),
+    ) -> Result<Vec<T>> {
+        let mut rows: BTreeMap<(Timestamp, K), T> = BTreeMap::new();
         let mut from = since;
         for _ in 0..FUNDING_PAGES_MAX {
-            let reply = self.ask(operation, read, ask(read).coin(symbol).since(from)).await?;
-            let page = self.0.plumbing.understood(operation, decode_funding_history(reply.body()))?;
+            let reply = self.ask(operation, read, question.clone().since(from)).await?;
+            let page = self.0.plumbing.understood(operation, decode(reply.body()))?;
             let before = rows.len();
-            for row in page.into_iter().filter(|row| row.time >= since) {
-                if rows
-                    .iter()
-                    .rev()
-                    .take_while(|known| known.time >= row.time)
-                    .all(|known| known.time != row.time)
-                {
-                    rows.push(row);
+            for row in page {
+                let key = key(&row);
+                if key.0 >= since {
+                    rows.entry(key).or_insert(row);
                 }
             }
             if rows.len() == before {
-                rows.sort_by_key(|row| row.time);
-                return Ok(rows);
+                return Ok(rows.into_values().collect());
             }
-            from = rows.iter().map(|row| row.time).max().unwrap_or(from);
+            from = rows.last_key_value().map_or(from, |((time, _), _)| *time);
         }
-        Err(self.too_long(operation, "funding rates"))
+        Err(self.too_long(operation, what))
+    }
+
+    async fn funding_history(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<PastFunding>> {
+        let read = endpoints::FUNDING_HISTORY;
+        let of = (Operation::FundingHistory, read, "funding rates");
+        self.rows(of, ask(read).coin(symbol), since, decode_funding_history, |row| (row.time, ())).await
     }
 
     async fn funding_payments(&self, since: Timestamp) -> Result<Vec<FundingPayment>> {
-        let operation = Operation::FundingPayments;
         let read = endpoints::USER_FUNDING;
-        let user = self.0.plumbing.account.target().get();
-        let mut payments: Vec<FundingPayment> = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut from = since;
-        for _ in 0..FUNDING_PAGES_MAX {
-            let reply = self.ask(operation, read, ask(read).user(user).since(from)).await?;
-            let page = self.0.plumbing.understood(operation, decode_user_funding(reply.body()))?;
-            let before = seen.len();
-            for payment in page.into_iter().filter(|payment| payment.time >= since) {
-                // One payment for each coin and moment.
-                if seen.insert((payment.time, payment.symbol.clone())) {
-                    payments.push(payment);
-                }
-            }
-            if seen.len() == before {
-                payments.sort_by(|a, b| (a.time, &a.symbol).cmp(&(b.time, &b.symbol)));
-                return Ok(payments);
-            }
-            from = payments.iter().map(|payment| payment.time).max().unwrap_or(from);
-        }
-        Err(self.too_long(operation, "funding payments"))
+        let of = (Operation::FundingPayments, read, "funding payments");
+        let question = ask(read).user(self.0.plumbing.account.target().get());
+        // One payment for each coin and moment.
+        let key = |row: &FundingPayment| (row.time, row.symbol.clone());
+        self.rows(of, question, since, decode_user_funding, key).await
     }
 
     /// Marks from the markets, best prices from the books.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use evenkeel_exchange::{Effect, ErrorKind};
 use evenkeel_hyperliquid::classify;
 use evenkeel_hyperliquid::decode::{
     Answer, Body, Markets, StatusEntry, UserRole, decode_active_asset_data, decode_answer,
@@ -180,6 +181,135 @@ fn answers_to_actions() {
     for row in parse(&read(&folder, "error_catalog_1.json")).as_array().unwrap() {
         let text = row["body"]["response"].as_str().unwrap();
         assert!(classify(text).is_some(), "{text} is on no list");
+    }
+}
+
+/// The venue's texts with what they vary in, and by hand what they mean: a row of the crate's table that is changed by
+/// accident, or hidden by another one, shows here.
+#[test]
+fn texts_mean_what_they_mean() {
+    use Effect::{NotApplied as No, Unknown as May};
+    use ErrorKind::{
+        Auth, InsufficientMargin, Invalid, LeverageRefused, Maintenance, NoLiquidity, NotFound, NotSupported,
+        RateLimited, ReduceOnly, Rejected, Timeout,
+    };
+    for (kind, effect, texts) in [
+        (
+            Invalid,
+            No,
+            &[
+                "Price must be divisible by tick size. asset=4",
+                "Order has invalid price.",
+                "Order has invalid size.",
+                "Order has zero size.",
+                "Order must have minimum value of $10. asset=110003",
+                "Invalid TP/SL price. asset=4",
+                "Trigger order is not reduce only. asset=0",
+                "Invalid TIF",
+                "Orders are empty.",
+                "Attempted to modify to invalid new order. asset=1",
+                "Signed action over weight limit of 200.",
+                "Builder fee has not been approved.",
+                "Position does not use isolated margin.",
+                "Cannot update margin for empty position.",
+                "Update to isolated margin cannot be zero.",
+                "Failed to deserialize the JSON body into the target type: missing field `nonce` at line 1 column 3",
+            ][..],
+        ),
+        (
+            InsufficientMargin,
+            No,
+            &[
+                "Insufficient margin to place order. asset=5",
+                "Order would cause position to exceed margin tier limit at current leverage. asset=5",
+                "(Spot-only) Order has insufficient spot balance to trade",
+                "Account does not have sufficient margin available for increase.",
+                "Position does not have sufficient margin for reduction.",
+                "Insufficient balance for withdrawal",
+            ],
+        ),
+        (ReduceOnly, No, &["Reduce only order would increase position. asset=0"]),
+        (
+            NoLiquidity,
+            No,
+            &[
+                "Order could not immediately match against any resting orders. asset=0",
+                "No liquidity available for market order. asset=0",
+            ],
+        ),
+        (
+            Rejected,
+            No,
+            &[
+                "Post only order would have immediately matched, bbo was 3.1@3.2. asset=4",
+                "Order would increase open interest too quickly. asset=4",
+                "Order rejected due to price more aggressive than oracle when at open interest cap. asset=4",
+                "Order price too far from oracle. asset=4",
+                "Order price cannot be more than 95% away from the reference price. asset=4",
+                "Too many open orders.",
+                "Invalid nonce: nonce too low",
+            ],
+        ),
+        (Rejected, May, &["Invalid nonce: duplicate nonce 1751364005123"]),
+        (
+            Maintenance,
+            No,
+            &[
+                "Only post-only orders allowed immediately after network upgrade. asset=0",
+                "Trading is halted. asset=0",
+            ],
+        ),
+        (
+            NotFound,
+            No,
+            &[
+                "Order was never placed, already canceled, or filled. asset=0",
+                "Cannot modify canceled or filled order",
+            ],
+        ),
+        (
+            LeverageRefused,
+            No,
+            &[
+                "Invalid leverage value",
+                "Cannot switch leverage type with open position.",
+                "Cross margin is not allowed for this asset.",
+                "Isolated position does not have sufficient margin available to decrease leverage.",
+                "Cross position does not have sufficient margin available to decrease leverage.",
+                "asset=4 Manually set leverage to acknowledge new margin tiers",
+            ],
+        ),
+        (
+            NotSupported,
+            No,
+            &[
+                "Cannot remove isolated margin for this asset.",
+                "Asset not strict isolated.",
+                "Action disabled when unified account is active",
+                "Cannot set scheduled cancel time until enough volume traded. Required: $1000000. Traded: $3.",
+            ],
+        ),
+        (
+            RateLimited,
+            No,
+            &["Too many cumulative requests sent (37986 > 10436) for cumulative volume traded $437.92."],
+        ),
+        (Timeout, No, &["Action already expired"]),
+        (
+            Auth,
+            No,
+            &[
+                "User or API Wallet 0x4b6c5b1287e38b78e61d5dbca726d5e267eda747 does not exist.",
+                "Must deposit before performing actions. User: 0x4b6c",
+                "Unable to recover signer",
+                "Extra agent already used.",
+                "Agent valid_until already expired",
+            ],
+        ),
+    ] {
+        for text in texts {
+            assert_eq!(classify(text), Some((kind, effect)), "{text}");
+        }
     }
 }
 

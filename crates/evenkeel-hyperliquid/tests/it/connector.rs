@@ -563,6 +563,12 @@ async fn everything_is_cancelled_but_what_protects() {
     server.info("frontendOpenOrders", Reply::json(json!([])));
     assert_eq!(all.cancel_all(None, Protective::Cancel).await.unwrap(), 0);
     assert_eq!(server.actions(), Vec::<Value>::new());
+
+    let many: Vec<Value> = (0..230).map(|oid| row("SOL", oid, false)).collect();
+    server.info("frontendOpenOrders", Reply::json(json!(many)));
+    assert_eq!(all.cancel_all(None, Protective::Keep).await.unwrap(), 230);
+    let sizes = server.actions().into_iter().map(|sent| sent["action"]["cancels"].as_array().unwrap().len());
+    assert_eq!(sizes.collect::<Vec<_>>(), [100, 100, 30]);
 }
 
 #[tokio::test]
