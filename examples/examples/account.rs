@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use evenkeel_examples::confirm;
 use evenkeel_examples::failure::Failure;
-use evenkeel_examples::live::{Access, Connection, Site, Variables, short};
+use evenkeel_examples::live::{Access, Connection, Site, Variables};
 use evenkeel_examples::screen::{Screen, Tone};
 use evenkeel_examples::show::{self, percent, price};
 use evenkeel_examples::start::{print_json, program};
@@ -302,7 +302,7 @@ fn document(connection: &Connection, found: &Found) -> Value {
     json!({
         "schema": 1,
         "venue": connection.name, "environment": connection.environment.to_string(),
-        "account": short(&connection.account), "as_of": snapshot.as_of, "position_mode": snapshot.position_mode,
+        "account": connection.account, "as_of": snapshot.as_of, "position_mode": snapshot.position_mode,
         "account_value": exposure.account_value, "gross": exposure.gross, "margin_used": exposure.margin_used,
         "margin_utilisation": text(exposure.margin_utilisation),
         "effective_leverage": text(exposure.effective_leverage),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use evenkeel_examples::confirm;
 use evenkeel_examples::failure::Failure;
-use evenkeel_examples::live::{Access, Connection, Line, Site, Variables, short};
+use evenkeel_examples::live::{Access, Connection, Line, Site, Variables};
 use evenkeel_examples::screen::{Screen, Tone, wrap};
 use evenkeel_examples::start::{print_json, program};
 use evenkeel_examples::table::{Align, Cell, Table};
@@ -213,7 +213,7 @@ fn document(
         facts.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     json!({
         "schema": 1, "venue": connection.name, "environment": connection.environment.to_string(),
-        "account": short(&connection.account), "can_trade": matches!(connection.line, Line::Trading(_)),
+        "account": connection.account, "can_trade": matches!(connection.line, Line::Trading(_)),
         "fine": status == 0, "message": message, "checks": checks,
         "capabilities": {"source": connection.source.to_string(), "facts": facts},
     })

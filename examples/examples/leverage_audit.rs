@@ -318,7 +318,7 @@ fn document(audits: &[Audit<'_>], expected: &Expected, status: u8, message: &str
             json!({
                 "venue": audit.connection.name,
                 "environment": audit.connection.environment.to_string(),
-                "account": evenkeel_examples::live::short(&audit.connection.account),
+                "account": audit.connection.account,
                 "error": audit.rows.as_ref().err(),
                 "rows": audit.rows.as_ref().ok().map(|rows| rows.iter().map(row).collect::<Vec<_>>()),
             })

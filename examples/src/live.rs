@@ -96,7 +96,7 @@ pub struct Connection {
     pub name: &'static str,
     /// Where its account is.
     pub environment: Environment,
-    /// Whose account, as the venue calls it.
+    /// Whose account, short: its end, or the variable that leads to it.
     pub account: String,
     /// The connector.
     pub line: Line,
@@ -152,7 +152,7 @@ impl Connection {
     /// `account …5d5a13 on hyperliquid testnet`.
     #[must_use]
     pub fn title(&self) -> String {
-        format!("account {} on {} {}", short(&self.account), self.name, self.environment)
+        format!("account {} on {} {}", self.account, self.name, self.environment)
     }
 
     /// The line that nobody should overlook before something is sent.
@@ -171,8 +171,7 @@ fn base(symbol: &str) -> &str {
 }
 
 /// The last six characters of an account's name: enough to recognise one's own.
-#[must_use]
-pub fn short(account: &str) -> String {
+fn short(account: &str) -> String {
     let all: Vec<char> = account.chars().collect();
     let tail: String = all.iter().skip(all.len().saturating_sub(6)).collect();
     if all.len() > 6 { format!("…{tail}") } else { tail }
@@ -191,6 +190,14 @@ struct Opened {
     line: Line,
     clock: Box<dyn Clock>,
     account: String,
+}
+
+/// Variables without which nothing can be opened.
+fn not_set(names: &[&str]) -> Failure {
+    Failure::input(format!(
+        "not set: {}; put them into the environment or into a file .env, see .env.example",
+        names.join(", ")
+    ))
 }
 
 /// Makes a connector.
