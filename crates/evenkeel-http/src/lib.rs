@@ -11,8 +11,11 @@
     )
 )]
 
+mod base_url;
 mod call;
+mod failure;
 mod hmac;
+pub mod json;
 mod limit;
 mod offset;
 mod secret;
@@ -20,14 +23,16 @@ mod text;
 mod transport;
 mod venue_clock;
 
+pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use bytes::Bytes;
 pub use call::{Client, Sent};
+pub use failure::Failure;
 pub use hmac::HmacKey;
 pub use http;
 pub use limit::{Limiter, Quota, RateLimited, Urgency, Usage, acquire_all};
 pub use offset::{ClockOffset, Sampled};
 pub use secret::{InvalidSecret, Secret, sensitive_header};
-pub use text::{hex, percent_encode, write_hex};
+pub use text::{cut, hex, one_line, percent_encode, write_hex};
 #[cfg(feature = "reqwest")]
 pub use transport::ReqwestTransport;
 pub use transport::{MAX_ANSWER_BYTES, Transport, TransportError, TransportErrorKind};

@@ -1,4 +1,4 @@
-//! The two encodings that signed requests are written in.
+//! The two encodings that signed requests are written in, and texts from outside made fit for an error message.
 
 /// Bytes in lower-case hexadecimal.
 ///
@@ -44,4 +44,26 @@ pub fn percent_encode(out: &mut String, value: &str) {
 /// A nibble as a digit. Total: only nibbles come here.
 fn digit(nibble: u8) -> char {
     char::from_digit(u32::from(nibble), 16).unwrap_or('0')
+}
+
+/// One line of at most `longest` characters: what comes from outside must not break a log line, nor fill it.
+///
+/// ```
+/// assert_eq!(evenkeel_http::one_line("a\nb\u{7}c", 4), "a b ");
+/// ```
+#[must_use]
+pub fn one_line(text: &str, longest: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect()
+}
+
+/// A name or a value from outside: one short line, quoted so that its end can be seen.
+///
+/// ```
+/// assert_eq!(evenkeel_http::cut("BTC"), "`BTC`");
+/// ```
+#[must_use]
+pub fn cut(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
+    format!("`{}{more}`", one_line(text, LONGEST))
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{Clock, SystemClock};
-use evenkeel_http::{ReqwestTransport, Secret, Transport};
+use evenkeel_http::{BaseUrl, InvalidBaseUrl, ReqwestTransport, Secret, Transport};
 use evenkeel_types::Capabilities;
 
 use crate::capabilities::capabilities;
 use crate::sign::{AccountAddress, Address, AgentKey, MasterKey, Network, Signer};
-use crate::text::cut;
 use crate::venue::{Hyperliquid, Reader};
 
 /// Variable with the address of the account: the one that holds the money, never that of an agent.
@@ -289,7 +288,7 @@ pub enum ConfigError {
     Missing(&'static str),
     /// A base URL that cannot be used.
     #[error("base URL: {0}")]
-    BaseUrl(String),
+    BaseUrl(InvalidBaseUrl),
     /// A request validity outside what makes sense.
     #[error("a request validity must lie between 2 and 60 s")]
     Validity,
@@ -316,7 +315,7 @@ pub struct Builder {
 /// What both connectors are built from.
 pub(crate) struct Settings {
     pub(crate) environment: Environment,
-    pub(crate) base_url: String,
+    pub(crate) base_url: BaseUrl,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) capabilities: Capabilities,
@@ -430,20 +429,13 @@ impl Builder {
         if !(VALIDITY_MIN..=VALIDITY_MAX).contains(&validity) {
             return Err(ConfigError::Validity);
         }
-        let base_url = match self.base_url {
-            None => environment.base_url().to_owned(),
-            Some(url) => checked_url(&url)?,
-        };
+        let server = self.base_url.as_deref().unwrap_or(environment.base_url());
+        let base_url: BaseUrl = server.parse().map_err(ConfigError::BaseUrl)?;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => {
-                let plain = base_url.strip_prefix("http://");
-                let transport = match plain {
-                    Some(host) => ReqwestTransport::allowing_http([host.to_owned()]),
-                    None => ReqwestTransport::new(),
-                };
-                Arc::new(transport.map_err(|error| ConfigError::Transport(error.to_string()))?)
-            }
+            None => Arc::new(
+                ReqwestTransport::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
+            ),
         };
         let mut capabilities = self.capabilities.unwrap_or_else(capabilities);
         // Every action carries it, so it is a fact.
@@ -458,29 +450,6 @@ impl Builder {
             dexes: self.dexes,
             validity,
         })
-    }
-}
-
-/// Scheme, host and port, nothing else.
-fn checked_url(url: &str) -> Result<String, ConfigError> {
-    let refused = |why: &str| {
-        Err(ConfigError::BaseUrl(format!("{} {why}; write it like http://127.0.0.1:3001", cut(url))))
-    };
-    let parsed: http::Uri = match url.trim_end_matches('/').parse() {
-        Ok(parsed) => parsed,
-        Err(_) => return refused("is no URL"),
-    };
-    match (parsed.scheme_str(), parsed.authority()) {
-        (Some("http" | "https"), Some(authority)) if !authority.as_str().contains('@') => {
-            if !matches!(parsed.path(), "" | "/") || parsed.query().is_some() {
-                return refused("has a path");
-            }
-            if parsed.scheme_str() == Some("http") && authority.port_u16().is_none() {
-                return refused("names no port");
-            }
-            Ok(url.trim_end_matches('/').to_owned())
-        }
-        _ => refused("does not begin with http:// or https:// and a host"),
     }
 }
 

@@ -9,9 +9,9 @@ use evenkeel_types::{
 
 use crate::decode::{Cloid, Market};
 use crate::endpoints::Read;
-use crate::error::Failure;
 use crate::sign::{Address, OrderKind, OrderWire, Tif, TpSl, wire_number};
 use crate::wire::{OrderKey, Question};
+use evenkeel_http::Failure;
 
 /// How far from its trigger a stop order without a bound of its own may trade: what the venue's own interface uses.
 const STOP_BOUND_PERCENT: i64 = 10;

@@ -7,10 +7,8 @@
 
 use std::time::Duration;
 
-use evenkeel_exchange::{Effect, Error, ErrorKind, Operation};
-use evenkeel_types::VenueId;
-
-use crate::text::one_line;
+use evenkeel_exchange::{Effect, ErrorKind};
+use evenkeel_http::{Failure, one_line};
 
 /// How long an address that has used up its requests has to wait for its next one; measured as 10 to 11 s.
 const ADDRESS_WAIT: Duration = Duration::from_secs(11);
@@ -109,58 +107,6 @@ const TABLE: &[Row] = &[
 
 /// A part that may stand anywhere in the text: after a change of a coin's margin tiers.
 const NEW_TIERS: &str = "Manually set leverage to acknowledge new margin tiers";
-
-/// What went wrong with a call, before it becomes an [`Error`]: many orders can share one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) kind: ErrorKind,
-    pub(crate) effect: Effect,
-    pub(crate) message: String,
-    pub(crate) code: Option<String>,
-    pub(crate) retry_after: Option<Duration>,
-}
-
-impl Failure {
-    pub(crate) fn new(kind: ErrorKind, effect: Effect, message: impl Into<String>) -> Self {
-        Self { kind, effect, message: message.into(), code: None, retry_after: None }
-    }
-
-    /// Nothing was sent, or the venue is known to have done nothing.
-    pub(crate) fn nothing(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self::new(kind, Effect::NotApplied, message)
-    }
-
-    /// What an error of the plumbing says, so that it can be told for each order.
-    pub(crate) fn of(error: &Error) -> Self {
-        let message = match std::error::Error::source(error) {
-            Some(cause) => format!("{}: {}", error.message(), evenkeel_exchange::chain(cause)),
-            None => error.message().to_owned(),
-        };
-        Self {
-            kind: error.kind(),
-            effect: error.effect(),
-            message,
-            code: error.code().map(str::to_owned),
-            retry_after: error.retry_after(),
-        }
-    }
-
-    /// As an error of this call.
-    pub(crate) fn error(&self, venue: &VenueId, operation: Operation) -> Error {
-        let error = match self.effect {
-            Effect::NotApplied => Error::not_applied(self.kind, venue.clone(), operation, &self.message),
-            Effect::Unknown => Error::unknown(self.kind, venue.clone(), operation, &self.message),
-        };
-        let error = match &self.code {
-            Some(code) => error.with_code(code.clone()),
-            None => error,
-        };
-        match self.retry_after {
-            Some(wait) => error.with_retry_after(wait),
-            None => error,
-        }
-    }
-}
 
 /// What a text of the venue means, where it is on the list.
 ///

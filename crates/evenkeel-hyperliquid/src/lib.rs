@@ -18,10 +18,7 @@ mod encode;
 mod endpoints;
 mod error;
 mod nonce;
-mod read;
-mod refused;
 pub mod sign;
-mod text;
 mod venue;
 mod wire;
 

@@ -4,20 +4,11 @@
 //! sent as `"1.50"`, as `1.50` or, in recordings of clients that quote everything, as `"3"`. Absent and null are
 //! told apart. All structs are plain: raw text cannot be captured inside tagged, untagged or flattened types.
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use evenkeel_http::json::Field;
+
+use serde::{Deserialize, Serialize};
 
 use crate::sign::Signature;
-
-/// One field: absent, or its raw JSON text (which may be `null`).
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Field<'a>(pub(crate) Option<&'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&'a RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw)))
-    }
-}
 
 macro_rules! wire {
     ($(#[$doc:meta])* $name:ident { $($field:ident),* $(,)? }) => {

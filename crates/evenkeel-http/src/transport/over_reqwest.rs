@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 
+use crate::base_url::BaseUrl;
+
 use super::{MAX_ANSWER_BYTES, Transport, TransportError, TransportErrorKind};
 
 /// How long looking up, connecting and the TLS handshake may take together. Shorter than any sensible timeout of a
@@ -54,6 +56,15 @@ impl ReqwestTransport {
         hosts: impl IntoIterator<Item = H>,
     ) -> Result<Self, TransportError> {
         Self::build(hosts.into_iter().map(Into::into).collect())
+    }
+
+    /// For one server: `https` only, or plain `http` to exactly this host and port.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn to(server: &BaseUrl) -> Result<Self, TransportError> {
+        Self::build(server.plain_host().map(str::to_owned).into_iter().collect())
     }
 
     fn build(plain: BTreeSet<String>) -> Result<Self, TransportError> {

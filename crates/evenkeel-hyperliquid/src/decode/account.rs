@@ -1,10 +1,9 @@
 //! `clearinghouseState`: margin summaries and positions of one dex.
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
 use evenkeel_types::{Leverage, MarginMode, Price, Qty, Symbol, Timestamp, Usd};
 
 use super::Body;
-use crate::read::Node;
-use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::wire;
 
 /// `marginSummary` (cross and isolated) or `crossMarginSummary` (cross only), in the collateral.
@@ -83,7 +82,7 @@ pub struct ClearinghouseState {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_clearinghouse_state(body: Body<'_>) -> Result<ClearinghouseState, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let wire: wire::ClearinghouseState<'_> = root.object()?;
     let summary = |node: Node<'_, '_>| node.optional().map(|node| margin_summary(&node)).transpose();
     let amount = |node: Node<'_, '_>| node.optional().map(|node| node.number()).transpose();
@@ -124,7 +123,7 @@ fn asset_position(row: &Node<'_, '_>, index: usize) -> Result<Option<HeldPositio
     if text != "oneWay" {
         return Err(kind.error(
             DecodeErrorKind::Unsupported,
-            &format!("unknown position mode {}", crate::text::cut(&text)),
+            &format!("unknown position mode {}", evenkeel_http::cut(&text)),
             "known is `oneWay`, one net position per coin; this library is too old for the answer",
         ));
     }
@@ -185,7 +184,7 @@ pub(super) fn leverage(node: &Node<'_, '_>) -> Result<(MarginMode, Leverage, Opt
         other => {
             return Err(kind.error(
                 DecodeErrorKind::Value,
-                &format!("unknown margin mode {}", crate::text::cut(other)),
+                &format!("unknown margin mode {}", evenkeel_http::cut(other)),
                 "known are `cross` and `isolated`; this library is too old for the answer",
             ));
         }

@@ -1,13 +1,12 @@
 //! Answers of the exchange endpoint to signed actions.
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
 use evenkeel_types::{Price, Qty};
 
 use super::Body;
 use super::order::Cloid;
-use crate::read::Node;
-use crate::refused::{DecodeError, DecodeErrorKind};
-use crate::text::cut;
 use crate::wire;
+use evenkeel_http::cut;
 
 /// What the venue says about one order or cancel of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +56,7 @@ pub enum Answer {
 /// [`DecodeError`] for anything that the venue's protocol does not describe. After a write that is no proof of
 /// anything.
 pub fn decode_answer(body: Body<'_>) -> Result<Answer, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let wire: wire::Answer<'_> = root.object()?;
     let response = root.key("response", wire.response);
     let status = root.key("status", wire.status);

@@ -1,11 +1,11 @@
 //! Whether an account adds up. A file that was edited, cut, or put together from two moments or two accounts is
 //! refused here, with the field and both values, before a plan is made from it.
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind};
 use evenkeel_types::{Decimal, Exact as _, Leverage, MarginMode, NumberError, Usd};
 
 use super::account::{ClearinghouseState, HeldPosition, MarginSummary};
 use super::market::Markets;
-use crate::refused::{DecodeError, DecodeErrorKind};
 
 /// Amounts are printed with 6 decimals, so a sum over the thousand rows that the venue allows at most is off by
 /// less than 0.001; a cent leaves a factor of ten.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind};
 use evenkeel_types::{Decimal, MarginMode, MarginPool, NumberError, PoolId, Usd};
 
 use super::account::decode_clearinghouse_state;
@@ -9,7 +10,6 @@ use super::check::Check;
 use super::settings::decode_active_asset_data;
 use super::snapshot::{AccountInput, Part, missing, overflow};
 use super::wallet::{SpotBalance, decode_spot_clearinghouse_state};
-use crate::refused::{DecodeError, DecodeErrorKind};
 
 /// By how much the venue's own free margin may differ from what the balance gives: one percent of the equity and
 /// one USD, as prices move between the readings.

@@ -1,12 +1,11 @@
 //! `userFills` and `userFillsByTime`.
 
+use evenkeel_http::json::{DecodeError, Node};
 use evenkeel_types::{Fill, Qty, Timestamp};
 
 use super::Body;
 use super::answer::cloid;
 use super::order::side;
-use crate::read::Node;
-use crate::refused::DecodeError;
 use crate::wire;
 
 /// One execution and the venue's number of its order.
@@ -25,7 +24,7 @@ pub struct UserFill {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_fills(body: Body<'_>) -> Result<Vec<UserFill>, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| user_fill(&root.index(index, Some(raw)))).collect()
 }

@@ -1,11 +1,10 @@
 //! `fundingHistory` and `userFunding`.
 
 use evenkeel_exchange::{FundingPayment, PastFunding};
+use evenkeel_http::json::{DecodeError, Node};
 use evenkeel_types::Timestamp;
 
 use super::Body;
-use crate::read::Node;
-use crate::refused::DecodeError;
 use crate::wire;
 
 /// Decodes `fundingHistory`: the hourly rates that were applied to one coin.
@@ -13,7 +12,7 @@ use crate::wire;
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_funding_history(body: Body<'_>) -> Result<Vec<PastFunding>, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let row = |(index, raw)| {
         let row = root.index(index, Some(raw));
         let wire: wire::FundingRow<'_> = row.object()?;
@@ -30,7 +29,7 @@ pub fn decode_funding_history(body: Body<'_>) -> Result<Vec<PastFunding>, Decode
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_funding(body: Body<'_>) -> Result<Vec<FundingPayment>, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let mut payments = Vec::new();
     for (index, raw) in root.array()?.into_iter().enumerate() {
         let row = root.index(index, Some(raw));

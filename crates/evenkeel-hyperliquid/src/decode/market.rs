@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
 use evenkeel_types::{
     Collateral, Decimal, Exact as _, Instrument, Instruments, Leverage, Lot, MarginModes, PoolId, Price,
     PriceRule, Qty, Rate, Symbol, TierRow, Tiers, TradingStatus, Usd,
@@ -10,8 +11,6 @@ use evenkeel_types::{
 use serde_json::value::RawValue;
 
 use super::Body;
-use crate::read::Node;
-use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::wire;
 
 /// Prices have at most this many decimals less the size's decimals (perpetuals; it would be 8 for spot).
@@ -96,7 +95,7 @@ impl Markets {
 /// [`DecodeError`] naming the field: broken JSON, a missing or odd number, a margin table that is not in the
 /// answer, a maximum leverage that contradicts its table, coins of more than one dex.
 pub fn decode_meta(body: Body<'_>) -> Result<Markets, DecodeError> {
-    markets(&Node::root(body.name, body.bytes)?, None)
+    markets(&Node::root(body)?, None)
 }
 
 /// Decodes `metaAndAssetCtxs`: instruments with their prices.
@@ -104,7 +103,7 @@ pub fn decode_meta(body: Body<'_>) -> Result<Markets, DecodeError> {
 /// # Errors
 /// As [`decode_meta`], and when the contexts do not match the universe one by one.
 pub fn decode_meta_and_asset_ctxs(body: Body<'_>) -> Result<Markets, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let pair = root.array()?;
     let (Some(&meta), Some(&contexts), 2) = (pair.first(), pair.get(1), pair.len()) else {
         let problem = format!("expected the pair [meta, contexts], not {} elements", pair.len());
@@ -182,7 +181,7 @@ fn dex(universe: &Node<'_, '_>, rows: &[&RawValue]) -> Result<Option<String>, De
             Some(first) => {
                 let name = |dex: &Option<String>| dex.clone().unwrap_or_else(|| "the first dex".to_owned());
                 let problem =
-                    format!("a coin of {} among those of {}", crate::text::cut(&name(&own)), name(first));
+                    format!("a coin of {} among those of {}", evenkeel_http::cut(&name(&own)), name(first));
                 return Err(inconsistent(&node, &problem));
             }
         }
@@ -263,7 +262,7 @@ fn market(
 ) -> Result<Market, DecodeError> {
     let wire: wire::Asset<'_> = node.object()?;
     let symbol = node.key("name", wire.name).symbol()?;
-    let delisted = node.key("isDelisted", wire.is_delisted).flag()?;
+    let delisted = node.key("isDelisted", wire.is_delisted).optional_flag()?;
 
     let decimals = node.key("szDecimals", wire.sz_decimals);
     let sz_decimals = decimals.small()?;
@@ -357,7 +356,7 @@ fn tier_rows(
 }
 
 fn margin_modes(node: &Node<'_, '_>, wire: &wire::Asset<'_>) -> Result<MarginModes, DecodeError> {
-    let only_isolated = node.key("onlyIsolated", wire.only_isolated).flag()?;
+    let only_isolated = node.key("onlyIsolated", wire.only_isolated).optional_flag()?;
     let mode = node.key("marginMode", wire.margin_mode);
     match mode.optional() {
         // The deprecated flag alone does not tell the two isolated modes apart; the stricter one is safe.
@@ -367,7 +366,7 @@ fn margin_modes(node: &Node<'_, '_>, wire: &wire::Asset<'_>) -> Result<MarginMod
             "strictIsolated" => Ok(MarginModes::StrictIsolated),
             "noCross" => Ok(MarginModes::IsolatedOnly),
             other => {
-                let problem = format!("unknown margin mode {}", crate::text::cut(other));
+                let problem = format!("unknown margin mode {}", evenkeel_http::cut(other));
                 Err(mode.error(
                     DecodeErrorKind::Value,
                     &problem,

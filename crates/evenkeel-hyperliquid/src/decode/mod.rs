@@ -14,9 +14,9 @@ mod snapshot;
 mod standing;
 mod wallet;
 
-pub use crate::refused::{DecodeError, DecodeErrorKind};
 pub use account::{ClearinghouseState, HeldPosition, MarginSummary, decode_clearinghouse_state};
 pub use answer::{Answer, StatusEntry, decode_answer};
+pub use evenkeel_http::json::{Body, DecodeError, DecodeErrorKind};
 pub use fills::{UserFill, decode_user_fills};
 pub use funding::{decode_funding_history, decode_user_funding};
 pub use market::{Market, Markets, decode_meta, decode_meta_and_asset_ctxs};
@@ -37,27 +37,3 @@ pub use wallet::{
     Abstraction, SpotBalance, base_fees, decode_spot_clearinghouse_state, decode_user_abstraction,
     decode_user_fees,
 };
-
-/// One answer of the venue: its bytes, and the name (a file, an endpoint) by which errors call it.
-#[derive(Clone, Copy)]
-pub struct Body<'a> {
-    /// How errors call it: `clearinghouseState.json`.
-    pub name: &'a str,
-    /// The JSON as it came.
-    pub bytes: &'a [u8],
-}
-
-impl<'a> Body<'a> {
-    /// Names some bytes.
-    #[must_use]
-    pub const fn new(name: &'a str, bytes: &'a [u8]) -> Self {
-        Self { name, bytes }
-    }
-}
-
-impl core::fmt::Debug for Body<'_> {
-    /// The name and the size; the bytes can be megabytes.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Body({}, {} bytes)", self.name, self.bytes.len())
-    }
-}

@@ -2,14 +2,13 @@
 
 use core::fmt;
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
 use evenkeel_types::{ClientOrderId, OrderStatus, Qty, Side, Symbol, Timestamp};
 
 use super::Body;
 use super::answer::cloid;
-use crate::read::Node;
-use crate::refused::{DecodeError, DecodeErrorKind};
-use crate::text::cut;
 use crate::wire;
+use evenkeel_http::cut;
 
 /// A client order id in the venue's form: 128 bits, written as `0x` and 32 lower-case hex digits.
 ///
@@ -121,7 +120,7 @@ impl OrderRecord {
 /// [`DecodeError`] naming the field; a status that is on no list and has none of the endings that the venue uses
 /// is refused.
 pub fn decode_order_status(body: Body<'_>) -> Result<Option<OrderRecord>, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let wire: wire::OrderStatus<'_> = root.object()?;
     let status = root.key("status", wire.status);
     match status.string()?.as_str() {
@@ -136,7 +135,7 @@ pub fn decode_order_status(body: Body<'_>) -> Result<Option<OrderRecord>, Decode
 /// # Errors
 /// As [`decode_order_status`].
 pub fn decode_historical_orders(body: Body<'_>) -> Result<Vec<OrderRecord>, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| record(&root.index(index, Some(raw)))).collect()
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use evenkeel_http::json::{DecodeError, Node};
 use evenkeel_types::{OpenOrder, OrderKind, PositionSide, Price, Qty};
 
 use super::Body;
 use super::answer::cloid;
 use super::order::{Cloid, side};
-use crate::read::Node;
-use crate::refused::DecodeError;
 use crate::wire;
 
 /// Decodes `frontendOpenOrders`, or `openOrders` with what it hides.
@@ -23,7 +22,7 @@ use crate::wire;
 /// # Errors
 /// [`DecodeError`] naming the field; an unknown side is refused.
 pub fn decode_open_orders(body: Body<'_>) -> Result<Vec<OpenOrder>, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let rows = root.array()?;
     let mut seen = BTreeSet::new();
     let mut orders = Vec::with_capacity(rows.len());
@@ -52,10 +51,10 @@ fn push(orders: &mut Vec<OpenOrder>, seen: &mut BTreeSet<String>, order: OpenOrd
 fn open_order(row: &Node<'_, '_>) -> Result<OpenOrder, DecodeError> {
     let wire: wire::OpenOrder<'_> = row.object()?;
     let side = side(&row.key("side", wire.side))?;
-    let reduce_only = row.key("reduceOnly", wire.reduce_only).flag()?;
+    let reduce_only = row.key("reduceOnly", wire.reduce_only).optional_flag()?;
     let trigger_node = row.key("isTrigger", wire.is_trigger);
     let hidden = trigger_node.optional().is_none();
-    let is_trigger = trigger_node.flag()?;
+    let is_trigger = trigger_node.optional_flag()?;
     let kind = if is_trigger {
         match row.key("orderType", wire.order_type).string()?.as_str() {
             "Stop Market" | "Stop Limit" => OrderKind::StopLoss,
@@ -73,7 +72,7 @@ fn open_order(row: &Node<'_, '_>) -> Result<OpenOrder, DecodeError> {
         return Err(size.invalid(&format!("an order's size has no sign, not {remaining}")));
     }
     // A stop on the whole position has no size of its own.
-    let whole_position = row.key("isPositionTpsl", wire.is_position_tpsl).flag()?;
+    let whole_position = row.key("isPositionTpsl", wire.is_position_tpsl).optional_flag()?;
     let limit = row.key("limitPx", wire.limit_px);
     // A trigger order that becomes a market order may have no limit of its own.
     let limit = if is_trigger && limit.number::<Qty>()?.is_zero() { None } else { Some(limit.number()?) };

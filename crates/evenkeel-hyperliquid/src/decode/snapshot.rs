@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind};
 use evenkeel_types::{
     AccountId, Capabilities, Decimal, Exact as _, FeeRates, Instrument, Instruments, IsolatedMargin,
     Leverage, LeverageSetting, MarginMode, MarginModes, NumberError, OpenOrder, Position, PositionMode,
@@ -15,7 +16,6 @@ use super::equity;
 use super::market::{Market, Markets, decode_meta_and_asset_ctxs};
 use super::orders::decode_open_orders;
 use super::wallet::{Abstraction, base_fees, decode_user_abstraction, decode_user_fees};
-use crate::refused::{DecodeError, DecodeErrorKind};
 
 /// How the account's mode is known.
 #[derive(Debug, Clone, Copy)]

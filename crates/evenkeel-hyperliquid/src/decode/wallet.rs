@@ -1,10 +1,9 @@
 //! `userAbstraction`, `spotClearinghouseState` and `userFees`.
 
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
 use evenkeel_types::{Decimal, Exact as _, FeeRates, Qty, Rate};
 
 use super::Body;
-use crate::read::Node;
-use crate::refused::{DecodeError, DecodeErrorKind};
 use crate::wire;
 
 /// Where an account's money is. Nothing about a balance can be believed before this is known.
@@ -26,7 +25,7 @@ pub enum Abstraction {
 /// # Errors
 /// [`DecodeError`] for anything but the known modes.
 pub fn decode_user_abstraction(body: Body<'_>) -> Result<Abstraction, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     match root.string()?.as_str() {
         "default" | "disabled" => Ok(Abstraction::Standard),
         "unifiedAccount" => Ok(Abstraction::Unified),
@@ -36,7 +35,7 @@ pub fn decode_user_abstraction(body: Body<'_>) -> Result<Abstraction, DecodeErro
             DecodeErrorKind::Unsupported,
             &format!(
                 "unknown account mode {}, so it is not known where the money is",
-                crate::text::cut(other)
+                evenkeel_http::cut(other)
             ),
             "set the account to the standard mode (`disabled`) at the venue",
         )),
@@ -69,7 +68,7 @@ impl SpotBalance {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_spot_clearinghouse_state(body: Body<'_>) -> Result<Vec<SpotBalance>, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let wire: wire::SpotClearinghouseState<'_> = root.object()?;
     let rows = root.key("balances", wire.balances);
     let balance = |(index, raw)| {
@@ -100,7 +99,7 @@ pub fn base_fees() -> FeeRates {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_fees(body: Body<'_>) -> Result<FeeRates, DecodeError> {
-    let root = Node::root(body.name, body.bytes)?;
+    let root = Node::root(body)?;
     let wire: wire::UserFees<'_> = root.object()?;
     let node = root.key("activeReferralDiscount", wire.active_referral_discount);
     // Absent in partial recordings; without a discount the fees come out higher, never lower.

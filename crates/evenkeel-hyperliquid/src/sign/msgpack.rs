@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::SignError;
 use super::error::LONGEST;
-use crate::text::{cut, one_line};
+use evenkeel_http::{cut, one_line};
 
 /// The bytes of an action that are hashed: maps with the keys in the order in which `action` serialises them, and
 /// integers in their shortest form.

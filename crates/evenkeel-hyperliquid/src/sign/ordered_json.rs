@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SignError;
 use super::error::LONGEST;
-use crate::text::{cut, one_line};
+use evenkeel_http::{cut, one_line};
 
 /// How deep lists and objects may be nested; the venue's actions need five.
 const MAX_DEPTH: usize = 32;

@@ -6,7 +6,7 @@ use super::ordered_json::Node;
 use super::{
     Address, MasterKey, Network, OrderedJson, SignError, Signature, UserValue, usd_micros, user_digest,
 };
-use crate::text::cut;
+use evenkeel_http::cut;
 
 /// The chain in the EIP-712 domain that the venue's own SDK uses on both networks. Any other is accepted; which network
 /// is meant is said by `hyperliquidChain`.

@@ -7,7 +7,7 @@ use evenkeel_exchange::{
     Result, Route, StopIntent, StopOrders, StopSize, StopState, StopStatus, TopUp, Trade as _, Transfers,
     async_trait,
 };
-use evenkeel_http::Urgency;
+use evenkeel_http::{Failure, Urgency};
 use evenkeel_types::{
     ClientOrderId, Leverage, OpenOrder, OrderKind, OrderStatus, Qty, Symbol, Timestamp, Usd,
 };
@@ -20,7 +20,7 @@ use crate::decode::{
     Answer, Cloid, OrderRecord, StatusEntry, decode_clearinghouse_state, decode_open_orders,
 };
 use crate::encode::{self, dex_of};
-use crate::error::{Failure, refusal};
+use crate::error::refusal;
 use crate::sign::{Action, Grouping, UserAction, sign_user_action};
 use crate::wire::Envelope;
 

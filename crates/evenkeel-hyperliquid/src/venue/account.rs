@@ -15,7 +15,7 @@ use crate::decode::{
     decode_meta_and_asset_ctxs, decode_perp_dexs, decode_user_abstraction, decode_user_fees, scaled_rate,
 };
 use crate::encode::{asset_id, dex_of};
-use crate::error::Failure;
+use evenkeel_http::Failure;
 
 /// How many builder dexes are looked through at most. Testnet had 138 in 2026, at a weight of 2 each; four hundred are
 /// most of what a minute has for reading. Beyond them, name those in use.

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
-use evenkeel_http::{Client, ClockOffset, Limiter, Quota, Sent, Urgency, VenueClock};
+use evenkeel_http::json::DecodeError;
+use evenkeel_http::{BaseUrl, Client, ClockOffset, Failure, Limiter, Quota, Sent, Urgency, VenueClock};
 use evenkeel_types::{Capabilities, Symbol, Timestamp, VenueId};
 use futures_util::stream::StreamExt as _;
 
 use crate::config::{Account, Environment, Settings};
 use crate::decode::{Body, decode_exchange_status};
 use crate::endpoints::{self, Read};
-use crate::error::{Failure, http_failure};
-use crate::refused::DecodeError;
+use crate::error::http_failure;
 use crate::wire::Question;
 
 /// How long a read waits for the rate limit. The budget is one of a minute: longer, and something is wrong.
@@ -64,7 +64,7 @@ pub(super) struct Plumbing {
     client: Client,
     pub(super) venue: VenueId,
     pub(super) environment: Environment,
-    base_url: String,
+    base_url: BaseUrl,
     pub(super) clock: Arc<dyn Clock>,
     timeout: Duration,
     pub(super) account: Account,
@@ -84,7 +84,7 @@ impl Plumbing {
             venue,
             environment: settings.environment,
             // The venue meters each IP address: all connectors of this process to one host share a budget.
-            limiter: Limiter::shared(settings.base_url.split("://").last().unwrap_or_default(), quota),
+            limiter: Limiter::shared(settings.base_url.authority(), quota),
             base_url: settings.base_url,
             clock: settings.clock,
             timeout: settings.timeout,
@@ -120,8 +120,7 @@ impl Plumbing {
         patience: Duration,
     ) -> std::result::Result<(), Failure> {
         let taken = self.limiter.acquire(&*self.clock, weight, urgency, patience).await;
-        // The operation is named by whoever shows the failure.
-        taken.map_err(|limited| Failure::of(&limited.into_error(self.venue.clone(), Operation::ServerTime)))
+        taken.map_err(|limited| Failure::limited(&limited))
     }
 
     /// Sends a signed action and waits for the bytes of its answer.
@@ -189,8 +188,8 @@ impl Plumbing {
 
     /// What an answer says of the venue's clock.
     pub(super) fn learn_time(&self, reply: &Reply) -> std::result::Result<Timestamp, Failure> {
-        let status =
-            decode_exchange_status(reply.body()).map_err(|error| undecoded(&error, Effect::NotApplied))?;
+        let status = decode_exchange_status(reply.body())
+            .map_err(|error| Failure::undecoded(&error, Effect::NotApplied))?;
         self.offset.sample(reply.began, reply.ended, status.time);
         Ok(status.time)
     }
@@ -269,7 +268,7 @@ impl Plumbing {
         operation: Operation,
         decoded: std::result::Result<T, DecodeError>,
     ) -> Result<T> {
-        decoded.map_err(|error| self.error(operation, &undecoded(&error, Effect::NotApplied)))
+        decoded.map_err(|error| self.error(operation, &Failure::undecoded(&error, Effect::NotApplied)))
     }
 }
 
@@ -301,16 +300,6 @@ impl Answers {
             _ => None,
         })
     }
-}
-
-/// An answer that was not understood. Accounts for which there are no honest figures are not supported.
-pub(super) fn undecoded(error: &DecodeError, effect: Effect) -> Failure {
-    use crate::refused::DecodeErrorKind;
-    let kind = match error.kind() {
-        DecodeErrorKind::Unsupported => ErrorKind::NotSupported,
-        _ => ErrorKind::Decode,
-    };
-    Failure::new(kind, effect, error.to_string())
 }
 
 /// What an answer's length costs beyond the weight that was taken for it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{ErrorKind, FundingRate, Observe, Operation, ReadAbilities, Result, async_trait};
-use evenkeel_http::VenueClock;
+use evenkeel_http::{Failure, VenueClock};
 use evenkeel_types::{
     Capabilities, ClientOrderId, FeeRates, Fill, Instruments, LeverageSetting, OrderState, OrderStatus, Qty,
     Scope, Snapshot, Symbol, Timestamp, VenueId,
@@ -17,7 +17,6 @@ use crate::config::{Account, Builder, Environment, Settings};
 use crate::decode::{Cloid, OrderRecord, decode_order_status};
 use crate::encode::{ask, dex_of};
 use crate::endpoints;
-use crate::error::Failure;
 use crate::wire::OrderKey;
 
 /// Funding is paid every hour on the hour.

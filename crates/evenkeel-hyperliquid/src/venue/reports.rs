@@ -21,8 +21,8 @@ use crate::decode::{
 };
 use crate::encode::{ask, dex_of};
 use crate::endpoints::{self, Read};
-use crate::error::Failure;
 use crate::wire::Question;
+use evenkeel_http::Failure;
 
 /// A page of fills is full with this many.
 const FILLS_PAGE: usize = 2000;

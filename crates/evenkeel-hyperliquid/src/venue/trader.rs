@@ -8,7 +8,7 @@ use evenkeel_exchange::{
     Abilities, Effect, ErrorKind, FundingRate, Observe, Operation, OrderRequest, ReadAbilities, Result,
     Trade, async_trait,
 };
-use evenkeel_http::{Urgency, VenueClock};
+use evenkeel_http::{Failure, Urgency, VenueClock, cut};
 use evenkeel_types::{
     Capabilities, ClientOrderId, FeeRates, Fill, Instruments, Leverage, LeverageSetting, MarginMode,
     OrderIntent, OrderState, OrderStatus, Qty, Scope, Snapshot, Symbol, TimeInForce, Timestamp, Usd, VenueId,
@@ -16,15 +16,14 @@ use evenkeel_types::{
 use futures_util::future::join_all;
 
 use super::account::Coin;
-use super::plumbing::{WRITE_PATIENCE, undecoded};
+use super::plumbing::WRITE_PATIENCE;
 use super::reader::Reader;
 use crate::config::{Builder, Credentials, Settings};
 use crate::decode::{Answer, Body, Cloid, OrderRecord, StatusEntry, decode_answer};
 use crate::encode;
-use crate::error::{Failure, refusal};
+use crate::error::refusal;
 use crate::nonce::Nonces;
 use crate::sign::{self, Action, Grouping, OrderWire, usd_micros};
-use crate::text::cut;
 use crate::wire::Envelope;
 
 /// How long after an order's expiry its record may still come into view.
@@ -122,7 +121,8 @@ impl Hyperliquid {
         body: Bytes,
     ) -> std::result::Result<Answer, Failure> {
         let answer = self.reader.plumbing().act(operation, body).await?;
-        decode_answer(Body::new("exchange", &answer)).map_err(|error| undecoded(&error, Effect::Unknown))
+        decode_answer(Body::new("exchange", &answer))
+            .map_err(|error| Failure::undecoded(&error, Effect::Unknown))
     }
 
     /// The body of an L1 action. Signing touches nothing but memory.

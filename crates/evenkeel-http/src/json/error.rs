@@ -19,6 +19,8 @@ pub enum DecodeErrorKind {
     Inconsistent,
     /// The account is in a state for which no honest figures can be given.
     Unsupported,
+    /// The venue refused the request: its envelope says so.
+    Refused,
 }
 
 /// An answer that was refused: in which file or endpoint, at which field, why, and what to do about it.
@@ -26,13 +28,15 @@ pub enum DecodeErrorKind {
 /// `Display` is one line with all four.
 ///
 /// ```
-/// use evenkeel_hyperliquid::decode::{Body, DecodeErrorKind, decode_meta};
+/// use evenkeel_http::json::{Body, DecodeErrorKind, Node};
 ///
-/// let broken = br#"{"universe":[{"name":"BTC","szDecimals":"five","maxLeverage":40}]}"#;
-/// let error = decode_meta(Body::new("meta.json", broken)).unwrap_err();
+/// let root = Node::root(Body::new("fees.json", b"[1, \"five\"]"))?;
+/// let rows = root.array()?;
+/// let error = root.index(1, rows.get(1).copied()).integer().unwrap_err();
 /// assert_eq!(error.kind(), DecodeErrorKind::Value);
-/// assert_eq!(error.path(), "universe[0].szDecimals");
-/// assert!(error.to_string().starts_with("meta.json: universe[0].szDecimals: `five` is not a whole number"));
+/// assert_eq!(error.path(), "[1]");
+/// assert!(error.to_string().starts_with("fees.json: [1]: `five` is not a whole number"));
+/// # Ok::<(), evenkeel_http::json::DecodeError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {path}{}{problem}; {remedy}", if path.is_empty() { "" } else { ": " })]
@@ -45,7 +49,9 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    pub(crate) fn new(
+    /// One at this place; texts are cut to a line.
+    #[must_use]
+    pub fn new(
         kind: DecodeErrorKind,
         file: &str,
         path: String,
@@ -67,7 +73,7 @@ impl DecodeError {
         self.kind
     }
 
-    /// The file or endpoint, as the caller named it in [`Body`](crate::decode::Body).
+    /// The file or endpoint, as the caller named it in [`Body`](super::Body).
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
