@@ -213,18 +213,10 @@ impl Args {
             return scenario::load(&self.scenario, &changes, self.seed);
         }
         // Only what is about a venue looks into a file of variables.
-        let variables = if self.site.is_given() { Some(Variables::read()?) } else { None };
+        let variables = if self.site.is_given() { Variables::read()? } else { Variables::default() };
         let leverage = match self.leverage {
             Some(leverage) => leverage,
-            None => {
-                let variable = match &variables {
-                    Some(variables) => variables.get("DEFAULT_LEVERAGE"),
-                    None => {
-                        std::env::var_os("DEFAULT_LEVERAGE").map(|value| value.to_string_lossy().into_owned())
-                    }
-                };
-                default_leverage(variable.as_deref())?
-            }
+            None => default_leverage(variables.get("DEFAULT_LEVERAGE").as_deref())?,
         };
         let wish = Wish {
             weights: Vec::new(),
@@ -246,7 +238,7 @@ impl Args {
                 (_, true) => Doing::Execute { yes: self.yes },
                 _ => Doing::Plan,
             };
-            return live(&self.site, &variables.unwrap_or_default(), wish, doing);
+            return live(&self.site, &variables, wish, doing);
         };
         let options = Options {
             assume_standard: self.assume_standard,
