@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use evenkeel_benches::{medians, run};
 use evenkeel_hyperliquid::sign::{
     Action, AgentAddress, AgentKey, Grouping, Network, OrderWire, SignError, Signature, Signer, Tif,
     connection_id, l1_digest, msgpack, sign_action, sign_l1,
@@ -97,7 +98,6 @@ fn sign_generic(signer: &dyn Signer, action: &Action) -> Signature {
     sign_l1(signer, Network::Mainnet, action, NONCE, None, None).expect("a signature")
 }
 
-/// Medians of interleaved rounds: what else the machine does meets all rows alike.
 #[allow(clippy::print_stdout, reason = "a benchmark reports there")]
 fn ratios() {
     let bench = Bench::new();
@@ -116,7 +116,7 @@ fn ratios() {
     println!();
 }
 
-fn column(bench: &Bench, action: &Action) -> Vec<(&'static str, Duration)> {
+fn column(bench: &Bench, action: &Action) -> [(&'static str, Duration); 8] {
     let (bytes, digest) = (action.msgpack().expect("orders"), digest(action));
     assert_eq!(sign(&bench.agent, action), sign(&bench.c, action), "both libraries make the same signature");
     assert_eq!(
@@ -124,44 +124,20 @@ fn column(bench: &Bench, action: &Action) -> Vec<(&'static str, Duration)> {
         sign_generic(&bench.c, action),
         "and both encoders the same bytes"
     );
-    medians(&[
-        ("floor: libsecp256k1, digest alone", run(|| bench.c.sign_digest(black_box(&digest)))),
-        ("k256, digest alone", run(|| bench.k256.sign_prehash_recoverable(black_box(&digest)))),
-        ("ours", run(|| sign(&bench.agent, black_box(action)))),
-        ("ours, any serialisable action", run(|| sign_generic(&bench.agent, black_box(action)))),
-        ("ours with a Signer on libsecp256k1", run(|| sign(&bench.c, black_box(action)))),
-        ("part: MessagePack by hand", run(|| black_box(action).msgpack())),
-        ("part: MessagePack by serde, checked", run(|| msgpack(black_box(action)))),
-        ("part: Keccak of the bytes", run(|| Keccak256::digest(black_box(&bytes)))),
-    ])
-}
-
-type Run<'a> = Box<dyn Fn() + 'a>;
-
-fn run<'a, T>(what: impl Fn() -> T + 'a) -> Run<'a> {
-    Box::new(move || {
-        black_box(what());
-    })
-}
-
-/// Time of one call of each.
-#[allow(clippy::disallowed_methods, reason = "measuring real time is what this is for")]
-fn medians<const ROWS: usize>(rows: &[(&'static str, Run<'_>); ROWS]) -> Vec<(&'static str, Duration)> {
-    const ROUNDS: usize = 101;
-    const CALLS: u32 = 40;
-    let mut times = [const { Vec::new() }; ROWS];
-    for _ in 0..ROUNDS {
-        for ((_, run), times) in rows.iter().zip(&mut times) {
-            let began = std::time::Instant::now();
-            (0..CALLS).for_each(|_| run());
-            times.push(began.elapsed() / CALLS);
-        }
-    }
-    let median = |times: &mut Vec<Duration>| {
-        times.sort();
-        times[ROUNDS / 2]
-    };
-    rows.iter().zip(&mut times).map(|((name, _), times)| (*name, median(times))).collect()
+    medians(
+        101,
+        40,
+        &[
+            ("floor: libsecp256k1, digest alone", run(|| bench.c.sign_digest(black_box(&digest)))),
+            ("k256, digest alone", run(|| bench.k256.sign_prehash_recoverable(black_box(&digest)))),
+            ("ours", run(|| sign(&bench.agent, black_box(action)))),
+            ("ours, any serialisable action", run(|| sign_generic(&bench.agent, black_box(action)))),
+            ("ours with a Signer on libsecp256k1", run(|| sign(&bench.c, black_box(action)))),
+            ("part: MessagePack by hand", run(|| black_box(action).msgpack())),
+            ("part: MessagePack by serde, checked", run(|| msgpack(black_box(action)))),
+            ("part: Keccak of the bytes", run(|| Keccak256::digest(black_box(&bytes)))),
+        ],
+    )
 }
 
 /// Goal: 1.45 times the floor for one order, 1.9 times for fifty.

@@ -1,6 +1,8 @@
-//! What the benchmarks share: an account of any size.
+//! What the benchmarks share: an account of any size, and times that can be compared.
 
 use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use evenkeel_types::{
     AccountId, Capabilities, Collateral, Decimal, FeeRates, Instrument, Instruments, Leverage,
@@ -111,4 +113,36 @@ pub fn account(count: u32, capabilities: Capabilities) -> Snapshot {
 pub fn equal_weights(count: u32) -> Vec<(String, Decimal)> {
     let share = Decimal::ONE / Decimal::from(count.max(1));
     (0..count).map(|n| (symbol(n).as_str().to_owned(), share)).collect()
+}
+
+/// Something to measure.
+pub type Run<'a> = Box<dyn Fn() + 'a>;
+
+/// Its result is used, as far as the compiler knows.
+pub fn run<'a, T>(what: impl Fn() -> T + 'a) -> Run<'a> {
+    Box::new(move || {
+        black_box(what());
+    })
+}
+
+/// The time of one call of each row: the median of rounds that are interleaved, so that what else the machine does meets
+/// all rows alike. Only the ratios of rows travel to another machine.
+#[allow(clippy::disallowed_methods, reason = "measuring real time is what this is for")]
+pub fn medians<const ROWS: usize>(
+    rounds: usize,
+    calls: u32,
+    rows: &[(&'static str, Run<'_>); ROWS],
+) -> [(&'static str, Duration); ROWS] {
+    let mut times = [const { Vec::new() }; ROWS];
+    for _ in 0..rounds {
+        for ((_, run), times) in rows.iter().zip(&mut times) {
+            let began = Instant::now();
+            (0..calls).for_each(|_| run());
+            times.push(began.elapsed() / calls);
+        }
+    }
+    std::array::from_fn(|row| {
+        times[row].sort();
+        (rows[row].0, times[row][rounds / 2])
+    })
 }
