@@ -4,6 +4,7 @@
 //! The libraries read no such file.
 
 mod hyperliquid;
+mod keyed;
 mod site;
 mod variables;
 
@@ -212,13 +213,36 @@ struct Known {
     open: Open,
 }
 
-const VENUES: &[Known] = &[Known {
-    name: "hyperliquid",
-    environments: &[Environment::Mainnet, Environment::Testnet],
-    documented: evenkeel_hyperliquid::capabilities,
-    profile: evenkeel_paper::profiles::hyperliquid,
-    open: hyperliquid::open,
-}];
+const VENUES: &[Known] = &[
+    Known {
+        name: "hyperliquid",
+        environments: &[Environment::Mainnet, Environment::Testnet],
+        documented: evenkeel_hyperliquid::capabilities,
+        profile: evenkeel_paper::profiles::hyperliquid,
+        open: hyperliquid::open,
+    },
+    Known {
+        name: "binance",
+        environments: &[Environment::Mainnet, Environment::Demo],
+        documented: evenkeel_binance::capabilities,
+        profile: evenkeel_paper::profiles::binance,
+        open: keyed::binance,
+    },
+    Known {
+        name: "bybit",
+        environments: &[Environment::Mainnet, Environment::Testnet, Environment::Demo],
+        documented: evenkeel_bybit::capabilities,
+        profile: evenkeel_paper::profiles::bybit,
+        open: keyed::bybit,
+    },
+    Known {
+        name: "bingx",
+        environments: &[Environment::Mainnet, Environment::Demo],
+        documented: evenkeel_bingx::capabilities,
+        profile: evenkeel_paper::profiles::bingx,
+        open: keyed::bingx,
+    },
+];
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("evenkeel-localnet", &["evenkeel-types", "evenkeel-paper"]),
     ("evenkeel-http", &["evenkeel-types", "evenkeel-exchange"]),
     ("evenkeel-hyperliquid", &["evenkeel-types", "evenkeel-exchange", "evenkeel-http"]),
+    ("evenkeel-binance", &["evenkeel-types", "evenkeel-exchange", "evenkeel-http"]),
+    ("evenkeel-bybit", &["evenkeel-types", "evenkeel-exchange", "evenkeel-http"]),
+    ("evenkeel-bingx", &["evenkeel-types", "evenkeel-exchange", "evenkeel-http"]),
     (
         "evenkeel",
         &[
@@ -36,6 +39,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "evenkeel-executor",
             "evenkeel-paper",
             "evenkeel-hyperliquid",
+            "evenkeel-binance",
+            "evenkeel-bybit",
+            "evenkeel-bingx",
         ],
     ),
 ];

@@ -21,19 +21,27 @@ pub struct Failure {
     pub code: Option<String>,
     /// How long to wait before the next attempt.
     pub retry_after: Option<Duration>,
+    /// Whether it is about a question that was asked before, or after, a write: then its code says nothing of the write.
+    pub question: bool,
 }
 
 impl Failure {
     /// Without a code and a time to wait.
     #[must_use]
     pub fn new(kind: ErrorKind, effect: Effect, message: impl Into<String>) -> Self {
-        Self { kind, effect, message: message.into(), code: None, retry_after: None }
+        Self { kind, effect, message: message.into(), code: None, retry_after: None, question: false }
     }
 
     /// Nothing was sent, or the venue is known to have done nothing.
     #[must_use]
     pub fn nothing(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self::new(kind, Effect::NotApplied, message)
+    }
+
+    /// A write was answered, and the answer proves nothing.
+    #[must_use]
+    pub fn unproven(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Decode, Effect::Unknown, message)
     }
 
     /// An answer that could not be understood, where `effect` is that of the request: whatever a write was answered
@@ -59,7 +67,13 @@ impl Failure {
     /// The same, where nothing was written: a look before, or after, a write.
     #[must_use]
     pub fn unwritten(self) -> Self {
-        Self { effect: Effect::NotApplied, ..self }
+        Self { effect: Effect::NotApplied, question: true, ..self }
+    }
+
+    /// Its code, where it is the answer to what was to be done.
+    #[must_use]
+    pub fn answered(&self) -> Option<&str> {
+        self.code.as_deref().filter(|_| !self.question)
     }
 
     /// What an error of the plumbing says, so that it can be told for each order.
@@ -75,6 +89,7 @@ impl Failure {
             message,
             code: error.code().map(str::to_owned),
             retry_after: error.retry_after(),
+            question: false,
         }
     }
 

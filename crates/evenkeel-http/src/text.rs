@@ -46,14 +46,25 @@ fn digit(nibble: u8) -> char {
     char::from_digit(u32::from(nibble), 16).unwrap_or('0')
 }
 
-/// One line of at most `longest` characters: what comes from outside must not break a log line, nor fill it.
+/// One line of at most `longest` characters: what comes from outside must not break a log line, nor fill it, and whatever
+/// stands in it, an address or a signature must not get there.
 ///
 /// ```
-/// assert_eq!(evenkeel_http::one_line("a\nb\u{7}c", 4), "a b ");
+/// use evenkeel_http::one_line;
+///
+/// assert_eq!(one_line("a\nb\u{7}c", 4), "a b ");
+/// assert_eq!(one_line("see https://x.y/?signature=1 !", 200), "see (address) !");
 /// ```
 #[must_use]
 pub fn one_line(text: &str, longest: usize) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect()
+    let secret = |word: &str| word.contains("://") || word.contains("signature=");
+    // Looked at before it is cut, so that no half of an address is left; what is far beyond the end is not looked at.
+    let seen: String = text.chars().take(longest.saturating_mul(8)).collect();
+    let words: Vec<&str> = seen
+        .split(|c: char| c.is_control() || c == ' ')
+        .map(|word| if secret(word) { "(address)" } else { word })
+        .collect();
+    words.join(" ").chars().take(longest).collect()
 }
 
 /// A name or a value from outside: one short line, quoted so that its end can be seen.

@@ -1,5 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "binance")]
+pub use evenkeel_binance as binance;
+#[cfg(feature = "bingx")]
+pub use evenkeel_bingx as bingx;
+#[cfg(feature = "bybit")]
+pub use evenkeel_bybit as bybit;
 pub use evenkeel_exchange as exchange;
 pub use evenkeel_executor as executor;
 #[cfg(feature = "hyperliquid")]

@@ -11,7 +11,7 @@ use crate::probe::file;
 /// Which venue, on the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Site {
-    /// A live venue: hyperliquid. NAME:ENVIRONMENT where several of them differ
+    /// A live venue: hyperliquid, binance, bybit, bingx. NAME:ENVIRONMENT where several of them differ
     #[arg(long, value_name = "NAME")]
     venue: Vec<String>,
 

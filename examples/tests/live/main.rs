@@ -1,5 +1,6 @@
 //! The examples that look at a venue, against a scripted one on this machine.
 
+mod keyed;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
@@ -24,6 +25,13 @@ fn bare(name: &str, arguments: &[&str]) -> Command {
         "HYPERLIQUID_AGENT_KEY",
         "HYPERLIQUID_SUBACCOUNT_ADDRESS",
         "HYPERLIQUID_VAULT_ADDRESS",
+        "BINANCE_API_KEY",
+        "BINANCE_API_SECRET",
+        "BINANCE_ED25519_PRIVATE_KEY",
+        "BYBIT_API_KEY",
+        "BYBIT_API_SECRET",
+        "BINGX_API_KEY",
+        "BINGX_API_SECRET",
         "LEVERAGE",
         "DEFAULT_LEVERAGE",
         "HTTP_PROXY",

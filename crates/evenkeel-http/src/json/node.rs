@@ -63,6 +63,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
     }
 }
 
+impl<'a> From<&'a RawValue> for Field<'a> {
+    fn from(raw: &'a RawValue) -> Self {
+        Self(Some(raw))
+    }
+}
+
 /// A field of an answer: its place, and its raw text if it is there. See the [module](super).
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'p, 'a> {
@@ -137,6 +143,12 @@ impl<'p, 'a> Node<'p, 'a> {
     #[must_use]
     pub fn filled(self) -> Option<Self> {
         self.optional().filter(|node| node.raw.is_none_or(|raw| raw.get() != "\"\""))
+    }
+
+    /// Whether the value is there and is the empty text.
+    #[must_use]
+    pub fn is_empty_text(&self) -> bool {
+        self.raw.is_some_and(|raw| raw.get() == "\"\"")
     }
 
     /// This node where it is there and filled, else the other: for fields with two spellings.

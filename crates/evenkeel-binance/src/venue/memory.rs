@@ -1,0 +1,127 @@
+//! What is remembered between calls, and for how long it may be used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use evenkeel_types::{AccountId, ClientOrderId, FeeRates, Leverage, Symbol, Timestamp};
+
+use crate::decode::{Markets, SymbolSetting};
+
+/// How old the rules in a snapshot may be. They change without notice, and cost a megabyte each time.
+const MARKETS_AGE: Duration = Duration::from_secs(60);
+/// How old the rules may be that an order is checked by before it is sent; the venue has the last word anyway.
+const MARKETS_AGE_FOR_WRITES: Duration = Duration::from_secs(600);
+/// Intervals change when a contract settles at its cap; `premiumIndex` has the next payment itself.
+const INTERVALS_AGE: Duration = Duration::from_secs(300);
+/// Rates change once a day, and cost 20 of 2 400 for each symbol.
+const FEES_AGE: Duration = Duration::from_secs(3600);
+/// How old a reading may be by which a change of leverage is called a lowering: that decides only whether it may use the
+/// reserved share of the limit.
+const SETTINGS_AGE: Duration = Duration::from_secs(60);
+/// How many order numbers are remembered with what they are to us.
+const REMEMBERED_NUMBERS: usize = 20_000;
+
+pub(super) type Intervals = Arc<BTreeMap<Symbol, Duration>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Known>);
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    markets: Option<(Timestamp, Arc<Markets>)>,
+    intervals: Option<(Timestamp, Intervals)>,
+    fees: BTreeMap<Symbol, (Timestamp, FeeRates)>,
+    pub(super) alias: Option<AccountId>,
+    /// What was held at the last reading.
+    pub(super) held: BTreeSet<Symbol>,
+    /// Symbols that orders were sent for: some may rest there.
+    pub(super) used: BTreeSet<Symbol>,
+    /// Symbols whose dead-man switch was armed.
+    pub(super) armed: BTreeSet<Symbol>,
+    /// The leverages at the last reading of all settings, and those of single symbols since.
+    settings: BTreeMap<Symbol, (Timestamp, Leverage)>,
+    /// Which of our ids an order number has; none for others' orders. Each symbol counts by itself.
+    numbers: BTreeMap<(Symbol, String), Option<ClientOrderId>>,
+}
+
+fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
+    // Something may have been learned since `now` was taken; more than its age apart it is a clock that was set.
+    known.filter(|(at, _)| now.since(*at).max(at.since(now)) <= age).map(|(_, value)| value.clone())
+}
+
+impl Memory {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
+        // Nothing is ever left half done under this lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    pub(super) fn markets(&self, now: Timestamp) -> Option<Arc<Markets>> {
+        fresh(self.markets.as_ref(), now, MARKETS_AGE)
+    }
+
+    pub(super) fn markets_for_writes(&self, now: Timestamp) -> Option<Arc<Markets>> {
+        fresh(self.markets.as_ref(), now, MARKETS_AGE_FOR_WRITES)
+    }
+
+    pub(super) fn learn_markets(&mut self, at: Timestamp, markets: &Arc<Markets>) {
+        self.markets = Some((at, Arc::clone(markets)));
+    }
+
+    pub(super) fn intervals(&self, now: Timestamp) -> Option<Intervals> {
+        fresh(self.intervals.as_ref(), now, INTERVALS_AGE)
+    }
+
+    /// However old: better than no account at all.
+    pub(super) fn last_intervals(&self) -> Option<Intervals> {
+        self.intervals.as_ref().map(|(_, intervals)| Arc::clone(intervals))
+    }
+
+    pub(super) fn learn_intervals(&mut self, at: Timestamp, intervals: &Intervals) {
+        self.intervals = Some((at, Arc::clone(intervals)));
+    }
+
+    pub(super) fn fee(&self, symbol: &Symbol, now: Timestamp) -> Option<FeeRates> {
+        fresh(self.fees.get(symbol), now, FEES_AGE)
+    }
+
+    /// However old: yesterday's rates are better than no account.
+    pub(super) fn last_fee(&self, symbol: &Symbol) -> Option<FeeRates> {
+        self.fees.get(symbol).map(|(_, fees)| *fees)
+    }
+
+    pub(super) fn learn_fee(&mut self, at: Timestamp, symbol: &Symbol, fees: FeeRates) {
+        self.fees.insert(symbol.clone(), (at, fees));
+    }
+
+    /// A symbol's leverage, where it was read a moment ago.
+    pub(super) fn leverage(&self, symbol: &Symbol, now: Timestamp) -> Option<Leverage> {
+        fresh(self.settings.get(symbol), now, SETTINGS_AGE)
+    }
+
+    pub(super) fn learn_settings(&mut self, at: Timestamp, settings: &BTreeMap<Symbol, SymbolSetting>) {
+        let told =
+            settings.iter().filter_map(|(symbol, setting)| Some((symbol.clone(), (at, setting.leverage?))));
+        self.settings.extend(told);
+    }
+
+    /// It is about to be set, or was.
+    pub(super) fn forget_leverage(&mut self, symbol: &Symbol) {
+        self.settings.remove(symbol);
+    }
+
+    pub(super) fn learn_number(&mut self, symbol: &Symbol, number: &str, id: Option<ClientOrderId>) {
+        // Whichever goes is looked up once more when it is needed.
+        if self.numbers.len() >= REMEMBERED_NUMBERS {
+            self.numbers.pop_first();
+        }
+        self.numbers.insert((symbol.clone(), number.to_owned()), id);
+    }
+
+    /// What an order number is to us; nothing where that is not known.
+    pub(super) fn number(&self, symbol: &Symbol, number: &str) -> Option<Option<ClientOrderId>> {
+        self.numbers.get(&(symbol.clone(), number.to_owned())).copied()
+    }
+}
