@@ -1,7 +1,6 @@
 //! Every public decoder on any body. No panic; errors are one line that names the body; and what is decoded stands in
 //! the body digit for digit, so that nothing is cut, rounded, or a zero that the venue did not send.
 
-use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use evenkeel_hyperliquid::capabilities;
@@ -16,12 +15,8 @@ use evenkeel_hyperliquid::decode::{
 };
 use evenkeel_types::{AccountId, Leverage, Qty, Rate, Scope, Snapshot, Symbol, Usd, VenueId};
 
-use crate::assert_one_line;
-use crate::input::Input;
+use crate::decoders::{Decoder, assert_says, fine, pick, plain, refused, straight};
 use crate::numbers::{AMOUNTS, Numbers};
-
-/// A name for people, and what is tried.
-type Decoder = (&'static str, fn(&[u8]));
 
 /// What the first byte picks.
 pub const DECODERS: &[Decoder] = &[
@@ -61,45 +56,7 @@ static BTC: LazyLock<Symbol> = LazyLock::new(|| Symbol::new("BTC").expect("a sym
 
 /// One input of the target.
 pub fn run(data: &[u8]) {
-    let mut input = Input::new(data);
-    let (_, decode) = DECODERS[input.choice(DECODERS.len())];
-    decode(input.rest());
-}
-
-fn fine<T>(body: &[u8], decode: impl FnOnce(Body<'_>) -> Result<T, DecodeError>) -> Option<T> {
-    match decode(Body::new("body", body)) {
-        Ok(decoded) => Some(decoded),
-        Err(error) => {
-            refused(&error);
-            assert_eq!(error.file(), "body");
-            None
-        }
-    }
-}
-
-fn refused(error: &DecodeError) {
-    let shown = error.to_string();
-    assert_one_line(&shown);
-    assert!(shown.starts_with(error.file()), "{shown}");
-    assert!(!error.problem().is_empty() && !error.remedy().is_empty(), "{shown}");
-}
-
-/// Where all numbers are the body's own.
-fn straight<T: Debug>(body: &[u8], decode: impl FnOnce(Body<'_>) -> Result<T, DecodeError>) -> Option<T> {
-    let decoded = fine(body, decode)?;
-    assert_says(body, AMOUNTS, &decoded);
-    Some(decoded)
-}
-
-fn plain<T: Debug>(body: &[u8], decode: impl FnOnce(Body<'_>) -> Result<T, DecodeError>) {
-    let _ = straight(body, decode);
-}
-
-#[track_caller]
-fn assert_says(body: &[u8], kinds: &[&str], decoded: &impl Debug) {
-    if let Some(numbers) = Numbers::of(body) {
-        numbers.assert_say(kinds, decoded);
-    }
+    pick(DECODERS, data);
 }
 
 fn clearinghouse_state(body: &[u8]) {
@@ -312,22 +269,10 @@ fn adds_up(snapshot: &Snapshot, scope: &Scope, other_than: Leverage, body: &[u8]
 mod tests {
     use super::*;
 
-    /// A decoder that is not in the list is not fuzzed.
     #[test]
     fn every_public_decoder_is_tried() {
         let public = include_str!("../../crates/evenkeel-hyperliquid/src/decode/mod.rs");
-        let here = include_str!("decode.rs");
-        let list = here.split("pub const DECODERS").nth(1).unwrap();
-        let mut found = 0;
-        for item in public.split(';').filter(|item| item.contains("pub use")) {
-            for name in item.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-                if name.starts_with("decode_") {
-                    assert!(list.contains(name), "{name}");
-                    found += 1;
-                }
-            }
-        }
-        assert!(found >= 21, "{found}");
+        crate::decoders::assert_all_are_tried(public, include_str!("decode.rs"), 21);
     }
 
     /// The account of which parts are replaced is fine as it is, so that a change to one part is what is refused.

@@ -10,8 +10,12 @@
 #[cfg(test)]
 use libfuzzer_sys as _;
 
+pub mod binance;
+pub mod bingx;
+pub mod bybit;
 pub mod classify;
 pub mod decode;
+mod decoders;
 pub mod http;
 mod input;
 mod numbers;
