@@ -14,6 +14,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Appends bytes in lower-case hexadecimal.
 pub fn write_hex(out: &mut String, bytes: &[u8]) {
+    out.reserve(bytes.len().saturating_mul(2));
     for byte in bytes {
         out.push(digit(byte >> 4));
         out.push(digit(byte & 0xf));
@@ -29,21 +30,26 @@ pub fn write_hex(out: &mut String, bytes: &[u8]) {
 /// assert_eq!(query, "note=a%20b%2F%C3%BC");
 /// ```
 pub fn percent_encode(out: &mut String, value: &str) {
-    for byte in value.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => {
-                out.push('%');
-                out.push(digit(byte >> 4).to_ascii_uppercase());
-                out.push(digit(byte & 0xf).to_ascii_uppercase());
-            }
+    // Whole runs of what stays as it is: nearly everything that is signed is such a run.
+    let mut run = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        if matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') {
+            continue;
         }
+        out.push_str(value.get(run..at).unwrap_or_default());
+        out.push('%');
+        out.push(digit(byte >> 4).to_ascii_uppercase());
+        out.push(digit(byte & 0xf).to_ascii_uppercase());
+        run = at.saturating_add(1);
     }
+    out.push_str(value.get(run..).unwrap_or_default());
 }
 
 /// A nibble as a digit. Total: only nibbles come here.
 fn digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('0')
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    DIGITS.get(usize::from(nibble)).copied().unwrap_or('0')
 }
 
 /// One line of at most `longest` characters: what comes from outside must not break a log line, nor fill it, and whatever
