@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use evenkeel_examples::confirm;
-use evenkeel_examples::failure::Failure;
+use evenkeel_examples::failure::{Failure, one_line};
 use evenkeel_examples::live::{Access, Connection, Site, Variables};
 use evenkeel_examples::screen::{Screen, Tone};
 use evenkeel_examples::show::{self, percent, price};
@@ -15,12 +15,14 @@ use evenkeel_exchange::{WalletBalance, chain};
 use evenkeel_margin::{Account, Exposure, PositionExposure, distance_to_liquidation};
 use evenkeel_rebalance::{AccountView, PositionView};
 use evenkeel_types::{Decimal, Exact, OpenOrder, OrderKind, Price, Scope, Snapshot, Symbol, Usd};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 const AFTER_HELP: &str = "\
 Examples:
   account --venue hyperliquid --environment mainnet
   account --venue hyperliquid --environment testnet --symbol SOL --json
+  account --venue hyperliquid:mainnet --venue bybit:testnet
 
 Liquidation prices are the venue's own; where evenkeel computes another one, it
 stands below. What does not exist is N/A.
@@ -28,14 +30,14 @@ stands below. What does not exist is N/A.
 Exit status:
   0  read
   2  bad input: one line says which field, which value, and what is allowed
-  3  the account could not be read
+  3  an account could not be read
 
 Addresses: the environment, or a file .env (see .env.example). Sends nothing.";
 
 /// Below this share of a difference, two liquidation prices are the same: marks move between two readings.
 const NOTICEABLE_PERCENT: i64 = 1;
 
-/// Shows an account: equity, margin, balances elsewhere, positions, liquidation, orders, fees.
+/// Shows accounts: equity, margin, balances elsewhere, positions, liquidation, orders, fees.
 #[derive(Debug, Parser)]
 #[command(name = "account", version, after_help = AFTER_HELP, term_width = 80)]
 struct Args {
@@ -63,31 +65,61 @@ struct Found {
 }
 
 async fn account(args: Args) -> Result<u8, Failure> {
-    let connection = args.site.open(&Variables::read()?, Access::Read)?;
-    confirm::note("reading the account ...");
-    let venue = connection.observe();
+    let connections = args.site.open_all(&Variables::read()?, Access::Read)?;
+    if connections.len() > 1 && !args.symbol.is_empty() {
+        return Err(Failure::input("--symbol: every venue spells symbols in its own way; name one --venue"));
+    }
+    confirm::note(if connections.len() == 1 {
+        "reading the account ..."
+    } else {
+        "reading the accounts ..."
+    });
     let scope = Scope::of(args.symbol);
+    let mut all = Vec::with_capacity(connections.len());
+    let found = join_all(connections.iter().map(|connection| look(connection, &scope))).await;
+    for (connection, found) in connections.iter().zip(found) {
+        match found {
+            Ok(found) => all.push((connection, Ok(found))),
+            // One account that cannot be read leaves nothing to show.
+            Err(failure) if connections.len() == 1 => return Err(failure),
+            Err(failure) => all.push((connection, Err(one_line(&failure.to_string())))),
+        }
+    }
+    if args.json {
+        print_json(&match all.as_slice() {
+            [(connection, Ok(found))] => document(connection, found),
+            all => json!({"schema": 1, "accounts": all.iter().map(entry).collect::<Vec<_>>()}),
+        })?;
+    } else {
+        let mut screen = Screen::stdout();
+        for (index, (connection, found)) in all.iter().enumerate() {
+            if index > 0 {
+                screen.text(Tone::Plain, 0, 0, "");
+            }
+            print(&mut screen, connection, found);
+        }
+    }
+    Ok(if all.iter().all(|(_, found)| found.is_ok()) { 0 } else { 3 })
+}
+
+/// Reads one account.
+async fn look(connection: &Connection, scope: &Scope) -> Result<Found, Failure> {
+    let venue = connection.observe();
     let wallets = async {
         match venue.read_abilities().wallets {
             Some(wallets) => wallets.balances().await.map_err(|error| chain(&error)),
             None => Ok(Vec::new()),
         }
     };
-    let (snapshot, wallets) = tokio::join!(venue.snapshot(&scope), wallets);
+    let (snapshot, wallets) = tokio::join!(venue.snapshot(scope), wallets);
     let snapshot = match snapshot {
         Ok(snapshot) => snapshot,
         Err(error) => return Err(connection.explain(error.into(), &scope.symbols).await),
     };
-    snapshot.validate(&scope).map_err(|error| Failure::Halted(format!("the account reading: {error}")))?;
+    snapshot.validate(scope).map_err(|error| Failure::Halted(format!("the account reading: {error}")))?;
     let exposure = Account::from_snapshot(&snapshot).and_then(|account| account.exposure());
     let exposure = exposure.map_err(|error| Failure::Halted(format!("the account's figures: {error}")))?;
-    let found = Found { exposure, snapshot, wallets };
-    if args.json {
-        print_json(&document(&connection, &found))?;
-    } else {
-        print(&connection, &found);
-    }
-    Ok(0)
+    Ok(Found { exposure, snapshot, wallets })
 }
 
 /// How far the liquidation price is, as a signed fraction of the mark.
@@ -116,15 +148,18 @@ fn amount(amount: Option<Usd>) -> String {
     amount.map_or_else(|| "N/A".to_owned(), |amount| format!("{amount:.2}"))
 }
 
-fn print(connection: &Connection, found: &Found) {
-    let Found { snapshot, exposure, wallets } = found;
-    let mut screen = Screen::stdout();
+fn print(screen: &mut Screen, connection: &Connection, found: &Result<Found, String>) {
     screen.text(Tone::Strong, 0, 0, &connection.title());
+    let found = match found {
+        Ok(found) => found,
+        Err(why) => return screen.text(Tone::Bad, 0, 2, &format!("could not be read: {why}")),
+    };
     screen.text(Tone::Dim, 0, 2, &format!("(capabilities: {})", connection.source));
 
+    let Found { snapshot, exposure, wallets } = found;
     screen.heading("Perpetual account");
     let view = view(found);
-    show::figures(&mut screen, &view);
+    show::figures(screen, &view);
     if exposure.is_liquidatable() {
         screen.text(Tone::Bad, 2, 2, "warning: liquidation is due at the present prices");
     }
@@ -141,7 +176,7 @@ fn print(connection: &Connection, found: &Found) {
         cells.extend(rest.map(Into::into));
         pools.row(cells);
     }
-    pools.print(&mut screen);
+    pools.print(screen);
 
     screen.heading("Spot and other wallets");
     match wallets {
@@ -162,17 +197,17 @@ fn print(connection: &Connection, found: &Found) {
                     row.available.to_string().into(),
                 ]);
             }
-            table.print(&mut screen);
+            table.print(screen);
         }
     }
     screen.heading("Positions");
     let remarks = exposure.positions.iter().zip(&view.positions);
     let remarks = remarks.map(|(ours, shown)| (shown, remark(ours, shown.liquidation_price)));
-    show::positions(&mut screen, remarks);
+    show::positions(screen, remarks);
     screen.heading("Open orders");
-    orders(&mut screen, &snapshot.open_orders);
+    orders(screen, &snapshot.open_orders);
     screen.heading("Settings and fees");
-    settings(&mut screen, snapshot);
+    settings(screen, snapshot);
 }
 
 /// The account in figures, with the venue's own liquidation prices.
@@ -282,6 +317,15 @@ fn settings(screen: &mut Screen, snapshot: &Snapshot) {
 
 fn text(value: Option<Decimal>) -> Value {
     value.map_or(Value::Null, |value| value.normalize().to_string().into())
+}
+
+/// One of several accounts.
+fn entry((connection, found): &(&Connection, Result<Found, String>)) -> Value {
+    match found {
+        Ok(found) => document(connection, found),
+        Err(why) => json!({"venue": connection.name, "environment": connection.environment.to_string(),
+            "account": connection.account, "error": why}),
+    }
 }
 
 fn document(connection: &Connection, found: &Found) -> Value {

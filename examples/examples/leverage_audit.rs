@@ -12,6 +12,7 @@ use evenkeel_examples::start::{print_json, program};
 use evenkeel_examples::table::{Align, Cell, Table};
 use evenkeel_exchange::{ErrorKind, chain};
 use evenkeel_types::{Leverage, LeverageSetting, MarginMode, Qty, Scope, Symbol, parse_decimal};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 const AFTER_HELP: &str = "\
@@ -197,10 +198,8 @@ async fn audit(args: Args) -> Result<u8, Failure> {
     let expected = Expected::read(&args, &variables)?;
     let connections = args.site.open_all(&variables, Access::Read)?;
     confirm::note("reading positions and settings ...");
-    let mut audits = Vec::with_capacity(connections.len());
-    for connection in &connections {
-        audits.push(look(connection, &args, &expected).await?);
-    }
+    let looks = connections.iter().map(|connection| look(connection, &args, &expected));
+    let audits = join_all(looks).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let rows = || audits.iter().filter_map(|audit| audit.rows.as_ref().ok()).flatten();
     let mismatches = rows().filter(|row| row.fits() == Some(false)).count();
     let unread =

@@ -390,6 +390,25 @@ async fn every_example_reads_every_venue() {
     }
 }
 
+/// What can be wrong with several venues at once. `--base-url` is for one, so that none of them is asked here.
+#[test]
+fn several_venues_are_checked_together() {
+    let words = ["--venue", "binance:demo", "--venue", "bybit:testnet", "--venue", "bingx:demo"];
+    let command = |program: &str, more: &[&str]| {
+        let mut command = bare(program, &[&words[..], more].concat());
+        for venue in &VENUES {
+            command.env(venue.variables[0], KEY).env(venue.variables[1], SECRET);
+        }
+        command
+    };
+    run(&mut command("account", &["--symbol", "BTCUSDT"])).refused(2, &["--symbol", "--venue"]);
+    run(&mut command("account", &["--base-url", "http://127.0.0.1:1"]))
+        .refused(2, &["--base-url", "one --venue"]);
+    run(&mut bare("account", &words)).refused(2, &["BINANCE_API_KEY"]);
+    let twice = ["--venue", "bybit:demo", "--venue", "bybit:testnet"];
+    run(&mut bare("leverage_audit", &twice)).refused(2, &["--venue", "`bybit` is named twice"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_could_not_be_proven_is_not_done() {
     let policy = scratch("impatient").join("policy.toml");
