@@ -17,8 +17,9 @@ const REMEMBERED_ORDERS: usize = 2000;
 /// The venue keeps the hundred highest nonces of each *key*, whatever account it signs for, and refuses one that was
 /// used. Two connectors with one key in one process share this source, and the memory of what was sent: an order that
 /// one of them sent is on its way for the other too. Two processes must have a key each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Nonces {
+    began: Timestamp,
     last: AtomicU64,
     /// With which nonce an order was sent, newest last.
     orders: Mutex<VecDeque<(ClientOrderId, u64)>>,
@@ -27,12 +28,21 @@ pub(crate) struct Nonces {
 }
 
 impl Nonces {
-    /// The source of this key.
-    pub(crate) fn of(key: AgentAddress) -> Arc<Self> {
+    /// The source of this key; `now` is by our clock.
+    pub(crate) fn of(key: AgentAddress, now: Timestamp) -> Arc<Self> {
         // It outlives the connectors: one that is built anew for each call must not begin again. A few bytes a key.
         static ALL: OnceLock<Mutex<BTreeMap<AgentAddress, Arc<Nonces>>>> = OnceLock::new();
-        let all = ALL.get_or_init(Mutex::default);
-        Arc::clone(whole(all).entry(key).or_default())
+        let mut all = whole(ALL.get_or_init(Mutex::default));
+        let begin = || {
+            let (last, orders, burning) = (AtomicU64::default(), Mutex::default(), Mutex::default());
+            Arc::new(Self { began: now, last, orders, burning })
+        };
+        Arc::clone(all.entry(key).or_insert_with(begin))
+    }
+
+    /// When this memory began, by our clock: what an earlier process sent is not in it.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began
     }
 
     /// A nonce that this source never gave out: the present moment, or one more than the last.
@@ -85,13 +95,17 @@ mod tests {
 
     #[test]
     fn one_key_has_one_source_and_no_nonce_comes_twice() {
-        let (one, same, other) = (Nonces::of(key(1)), Nonces::of(key(1)), Nonces::of(key(2)));
+        let (one, same, other) = (
+            Nonces::of(key(1), Timestamp(0)),
+            Nonces::of(key(1), Timestamp(0)),
+            Nonces::of(key(2), Timestamp(0)),
+        );
         assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
         let mut seen = BTreeSet::new();
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
                 .map(|_| {
-                    let nonces = Nonces::of(key(1));
+                    let nonces = Nonces::of(key(1), Timestamp(0));
                     scope.spawn(move || {
                         (0..500).map(|i| nonces.next(Timestamp(1000 + i / 7))).collect::<Vec<_>>()
                     })

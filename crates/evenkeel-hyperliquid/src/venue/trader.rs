@@ -47,7 +47,8 @@ impl Hyperliquid {
         let signer = credentials.signer.address();
         let mut reader = Reader::new(settings, credentials.account);
         reader.signer = Some(signer);
-        Self { reader, nonces: Nonces::of(signer), credentials, validity }
+        let nonces = Nonces::of(signer, reader.plumbing().clock.now());
+        Self { reader, nonces, credentials, validity }
     }
 
     /// States the environment, then the credentials; see [`Builder`].
@@ -209,7 +210,8 @@ impl Hyperliquid {
     async fn is_over(&self, operation: Operation, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
         let record = self.reader.record(operation, id).await?;
         let ended = match self.nonces.of_order(id) {
-            None => true,
+            // A process that ended a moment ago may have sent it.
+            None => self.now() > self.nonces.began().after(self.validity).after(ARRIVAL),
             // The nonce is the venue's time of signing, or later.
             Some(nonce) => {
                 let now = self.reader.plumbing().by_venue(self.now());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use evenkeel_exchange::{
-    Effect, ErrorKind, Expected, Fenced, Observe as _, OrderRequest, Protective, Route, StopIntent, StopSize,
-    StopStatus, Trade as _, Trigger, leverage_of, prove_leverage,
+    Clock, Effect, ErrorKind, Expected, Fenced, Observe as _, OrderRequest, Protective, Route, StopIntent,
+    StopSize, StopStatus, Trade as _, Trigger, leverage_of, prove_leverage,
 };
 use evenkeel_hyperliquid::decode::Cloid;
 use evenkeel_types::{
@@ -312,6 +312,11 @@ async fn cancels_that_find_nothing_are_done() {
         assert!(error.to_string().contains(needle), "{error}");
     }
     server.info("orderStatus", Reply::json(json!({"status": "unknownOid"})));
+    server.exchange(refused());
+    // A process before this one may have sent it; a while later it can no longer arrive.
+    let error = venue.cancel(&symbol("SOL"), &id(4)).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::Unknown), "{error}");
+    Clock::sleep(&venue.clock(), Duration::from_secs(30)).await;
     server.exchange(refused());
     venue.cancel(&symbol("SOL"), &id(4)).await.unwrap();
     server.exchange(Reply(500, b"oops".to_vec()));
