@@ -107,7 +107,11 @@ pub(crate) const MARGIN_TYPE: Endpoint =
     call("trade/marginType", Get, "/openApi/swap/v2/trade/marginType", 2);
 pub(crate) const OPEN_ORDERS: Endpoint =
     call("trade/openOrders", Get, "/openApi/swap/v2/trade/openOrders", 5);
-pub(crate) const ORDER: Endpoint = urgent(call("trade/order", Get, "/openApi/swap/v2/trade/order", 5));
+/// What is kept of it is for orders that wait to be resolved.
+pub(crate) const ORDER: Endpoint =
+    Endpoint { reserved_percent: 40, ..urgent(call("trade/order", Get, "/openApi/swap/v2/trade/order", 5)) };
+/// The same call, to learn whose an execution is: it leaves alone what orders are resolved by.
+pub(crate) const ORDER_BEHIND: Endpoint = Endpoint { urgency: Urgency::Ordinary, ..ORDER };
 pub(crate) const FILL_HISTORY: Endpoint =
     urgent(call("trade/fillHistory", Get, "/openApi/swap/v2/trade/fillHistory", 5));
 
@@ -150,6 +154,7 @@ mod tests {
         MARGIN_TYPE,
         OPEN_ORDERS,
         ORDER,
+        ORDER_BEHIND,
         FILL_HISTORY,
         PLACE,
         PLACE_BATCH,

@@ -65,7 +65,7 @@ pub struct Contracts {
     pub refused: BTreeMap<Symbol, DecodeError>,
 }
 
-/// Decodes `quote/contracts`.
+/// Decodes `quote/contracts`. Contracts with names that a [`Symbol`] cannot hold are left out.
 ///
 /// # Errors
 /// [`DecodeError`] for a list that is none, or a row without a name.
@@ -74,9 +74,18 @@ pub fn decode_contracts(body: Body<'_>) -> Result<Contracts, DecodeError> {
         let mut contracts = Contracts::default();
         for row in rows(node, |row| {
             let wire: wire::Contract<'_> = row.object()?;
-            let symbol = row.key("symbol", wire.symbol).symbol()?;
-            Ok((symbol.clone(), contract(row, &wire, symbol)))
-        })? {
+            let name = row.key("symbol", wire.symbol);
+            let symbol = match name.symbol() {
+                Ok(symbol) => symbol,
+                // Nobody can ask for it, and it must not hide the others.
+                Err(_) if name.string().is_ok() => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            Ok(Some((symbol.clone(), contract(row, &wire, symbol))))
+        })?
+        .into_iter()
+        .flatten()
+        {
             match row {
                 (symbol, Ok(contract)) => drop(contracts.list.insert(symbol, contract)),
                 (symbol, Err(error)) => drop(contracts.refused.insert(symbol, error)),

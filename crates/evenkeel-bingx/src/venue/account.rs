@@ -33,8 +33,7 @@ impl Accounts {
     /// The account as it stands.
     pub(super) async fn snapshot(&self, scope: &Scope) -> Outcome<Snapshot> {
         // Before anything is signed, and once: the calls of the round share it.
-        self.plumbing.venue_now().await?;
-        let began = self.now();
+        let read_at = self.plumbing.venue_now().await?;
         let held_before = self.memory.lock().held.clone().unwrap_or_default();
         let expected: BTreeSet<Symbol> = scope.symbols.union(&held_before).cloned().collect();
         let flat_before: BTreeSet<Symbol> = scope.symbols.difference(&held_before).cloned().collect();
@@ -49,13 +48,18 @@ impl Accounts {
         let (account, modes, (prices, mut facts)) = join3(account, modes, symbols).await;
         let (balance, positions, orders) = account;
         let (mode, assets, fees, contracts) = modes;
+        let positions = positions.and_then(|reply| held(&reply));
+        if let Ok(rows) = &positions {
+            // Before anything else can fail: what is not held any more must not be asked about the next time.
+            self.memory.lock().held = Some(rows.iter().map(|row| row.symbol.clone()).collect());
+        }
         let contracts = contracts?;
         for symbol in &scope.symbols {
             contract_in(&contracts, symbol)?;
         }
         single(assets?)?;
         let (mode, fees, mut prices) = (mode?, fees?, prices?);
-        let positions = held(&positions?)?;
+        let positions = positions?;
         let held: BTreeSet<Symbol> = positions.iter().map(|row| row.symbol.clone()).collect();
 
         // What the first answers show to be needed as well.
@@ -74,10 +78,8 @@ impl Accounts {
             facts.rules.extend(read.rules);
             facts.settings.extend(read.settings);
         }
-        self.memory.lock().held = Some(held);
         self.in_mode(&positions, mode)?;
 
-        let read_at = self.plumbing.by_venue(began);
         let mut stored = BTreeMap::new();
         for symbol in &covered {
             let rows = positions.iter().filter(|row| row.symbol == *symbol);
@@ -217,13 +219,13 @@ impl Accounts {
         if symbols.is_empty() {
             return Vec::new();
         }
-        if let Err(failure) = self.plumbing.venue_now().await {
-            return symbols.iter().map(|_| Err(failure.clone())).collect();
-        }
-        let began = self.now();
+        let read_at = match self.plumbing.venue_now().await {
+            Ok(now) => now,
+            Err(failure) => return symbols.iter().map(|_| Err(failure.clone())).collect(),
+        };
         let (held_before, mode_before) = {
             let memory = self.memory.lock();
-            (memory.held.clone(), memory.position_mode(began))
+            (memory.held.clone(), memory.position_mode(self.now()))
         };
         // In one-way mode a held symbol's setting is its position's.
         let by_row = |symbol: &Symbol| {
@@ -257,7 +259,6 @@ impl Accounts {
         if let Err(failure) = self.in_mode(&positions, mode) {
             return symbols.iter().map(|_| Err(failure.clone())).collect();
         }
-        let read_at = self.plumbing.by_venue(began);
         symbols
             .iter()
             .map(|symbol| {

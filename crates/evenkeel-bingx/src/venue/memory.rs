@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use evenkeel_exchange::PROOF_LIFETIME;
 use evenkeel_types::{
     ClientOrderId, FeeRates, Instrument, Leverage, MarginMode, PositionMode, Symbol, Timestamp,
 };
@@ -21,8 +22,8 @@ const CONTRACTS_AGE: Duration = Duration::from_secs(300);
 pub(super) const UNLISTED_AGE: Duration = Duration::from_secs(10);
 /// Tiers and maxima of leverage change a few times a year, and cost a call for each symbol.
 const RULES_AGE: Duration = Duration::from_secs(600);
-/// How long a flat symbol's setting may stand in a snapshot, and its margin mode in any reading: it says there when it
-/// was read. Margin modes are read at two a second, and no order that adds risk is sent without reading the leverage.
+/// How long a flat symbol's setting may stand in a snapshot: it says there when it was read. Margin modes are read at two
+/// a second. What an order that adds risk is sent by is read anew, but for modes that are no older than a proof.
 const SETTING_AGE: Duration = Duration::from_secs(30);
 /// How many orders are remembered by their ids: a day of a bot that places one a minute.
 const ORDERS_KEPT: usize = 2000;
@@ -45,14 +46,18 @@ pub(super) struct Known {
     contracts: Seen<Arc<Contracts>>,
     tiers: BySymbol<Arc<Vec<MaintenanceTier>>>,
     max_leverage: BySymbol<Leverage>,
-    leverages: BySymbol<LeverageReading>,
-    margin_modes: BySymbol<MarginMode>,
+    /// With the moment of reading by the venue's clock, and so are margin modes.
+    leverages: BySymbol<(Timestamp, LeverageReading)>,
+    margin_modes: BySymbol<(Timestamp, MarginMode)>,
+    /// When a symbol's setting was forgotten, by our clock: what was asked before may be from before a change.
+    forgotten: BTreeMap<Symbol, Timestamp>,
     pub(super) intervals: BTreeMap<Symbol, Duration>,
     /// Rules as they stood in the last snapshot.
     pub(super) instruments: BTreeMap<Symbol, Instrument>,
     /// What was held at the last reading; `None` before the first.
     pub(super) held: Option<BTreeSet<Symbol>>,
-    /// Ids that this connector sent and when by our clock, newest last; less those that certainly did not arrive.
+    /// Ids that this connector sent and when by the venue's clock, which nobody sets on this machine, newest last; less
+    /// those that certainly did not arrive.
     sent: VecDeque<(ClientOrderId, Timestamp)>,
     /// The venue's numbers of orders, and which of ours they are, newest last.
     numbers: VecDeque<(String, Option<ClientOrderId>)>,
@@ -103,6 +108,11 @@ impl Known {
         fresh(self.contracts.as_ref(), now, CONTRACTS_AGE)
     }
 
+    /// The list that was read last, however old.
+    pub(super) fn last_contracts(&self) -> Option<Arc<Contracts>> {
+        self.contracts.as_ref().map(|(_, contracts)| Arc::clone(contracts))
+    }
+
     /// Whether the list is young enough to say that something is not in it.
     pub(super) fn lists_all(&self, now: Timestamp) -> bool {
         fresh(self.contracts.as_ref(), now, UNLISTED_AGE).is_some()
@@ -124,34 +134,62 @@ impl Known {
         fresh(self.max_leverage.get(symbol), now, RULES_AGE)
     }
 
-    /// The leverage of a symbol and when it was read, young enough for a snapshot.
+    /// The leverage of a symbol and when it was read by the venue's clock, young enough for a snapshot.
     pub(super) fn leverage(&self, symbol: &Symbol, now: Timestamp) -> Option<(Timestamp, LeverageReading)> {
-        let known = self.leverages.get(symbol);
-        fresh(known, now, SETTING_AGE).zip(known).map(|(reading, (at, _))| (*at, reading))
+        fresh(self.leverages.get(symbol), now, SETTING_AGE)
     }
 
-    pub(super) fn learn_leverage(&mut self, at: Timestamp, symbol: &Symbol, reading: LeverageReading) {
+    /// `at` is when it was asked for by our clock, `read_at` the same by the venue's.
+    pub(super) fn learn_leverage(
+        &mut self,
+        at: Timestamp,
+        read_at: Timestamp,
+        symbol: &Symbol,
+        reading: LeverageReading,
+    ) {
         self.max_leverage.insert(symbol.clone(), (at, reading.max));
-        self.leverages.insert(symbol.clone(), (at, reading));
+        if self.is_since_forgotten(symbol, at) {
+            self.leverages.insert(symbol.clone(), (at, (read_at, reading)));
+        }
     }
 
-    /// The margin mode of a symbol and when it was read.
-    pub(super) fn margin_mode(&self, symbol: &Symbol, now: Timestamp) -> Option<(Timestamp, MarginMode)> {
-        let known = self.margin_modes.get(symbol);
-        fresh(known, now, SETTING_AGE).zip(known).map(|(mode, (at, _))| (*at, mode))
+    /// The margin mode of a symbol and when it was read by the venue's clock, where that is young enough for a proof, or
+    /// for a snapshot.
+    pub(super) fn margin_mode(
+        &self,
+        symbol: &Symbol,
+        now: Timestamp,
+        proves: bool,
+    ) -> Option<(Timestamp, MarginMode)> {
+        let age = if proves { PROOF_LIFETIME } else { SETTING_AGE };
+        fresh(self.margin_modes.get(symbol), now, age)
     }
 
-    pub(super) fn learn_margin_mode(&mut self, at: Timestamp, symbol: &Symbol, mode: MarginMode) {
-        self.margin_modes.insert(symbol.clone(), (at, mode));
+    /// As [`learn_leverage`](Self::learn_leverage).
+    pub(super) fn learn_margin_mode(
+        &mut self,
+        at: Timestamp,
+        read_at: Timestamp,
+        symbol: &Symbol,
+        mode: MarginMode,
+    ) {
+        if self.is_since_forgotten(symbol, at) {
+            self.margin_modes.insert(symbol.clone(), (at, (read_at, mode)));
+        }
     }
 
-    /// Before and after everything that may change it.
-    pub(super) fn forget_setting(&mut self, symbol: &Symbol) {
+    /// Before and after everything that may change it. What is being read meanwhile is not remembered.
+    pub(super) fn forget_setting(&mut self, symbol: &Symbol, now: Timestamp) {
         self.leverages.remove(symbol);
         self.margin_modes.remove(symbol);
+        self.forgotten.insert(symbol.clone(), now);
     }
 
-    /// Notes that an id is about to be sent.
+    fn is_since_forgotten(&self, symbol: &Symbol, at: Timestamp) -> bool {
+        self.forgotten.get(symbol).is_none_or(|forgotten| at > *forgotten)
+    }
+
+    /// Notes that an id is about to be sent. `now` is by the venue's clock.
     pub(super) fn sends(&mut self, id: ClientOrderId, now: Timestamp) {
         // The last time counts: until its validity is over a copy may still arrive.
         self.sent.retain(|(known, _)| *known != id);
@@ -165,12 +203,13 @@ impl Known {
         self.sent.retain(|(known, _)| known != id);
     }
 
-    /// When an id was sent last.
+    /// When an id was sent last, by the venue's clock.
     pub(super) fn sent_at(&self, id: &ClientOrderId) -> Option<Timestamp> {
         self.sent.iter().rev().find(|(known, _)| known == id).map(|(_, at)| *at)
     }
 
-    /// Whether an order was sent a while ago whose number the venue has not told: an execution may be of it.
+    /// Whether an order was sent a while ago whose number the venue has not told: an execution may be of it. `now` is by
+    /// the venue's clock.
     pub(super) fn has_unnumbered(&self, now: Timestamp) -> bool {
         let recent = self.sent.iter().filter(|(_, at)| now.since(*at) <= UNRESOLVED_AGE);
         recent.into_iter().any(|(id, _)| self.number_of(id).is_none())
@@ -193,5 +232,37 @@ impl Known {
     pub(super) fn number_of(&self, id: &ClientOrderId) -> Option<String> {
         let known = self.numbers.iter().rev().find(|(_, known)| known.as_ref() == Some(id));
         known.map(|(number, _)| number.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A read that was under way while the setting was written may be from before, whenever its answer comes.
+    #[test]
+    fn what_was_asked_before_a_change_is_not_remembered() {
+        let (symbol, memory) = (Symbol::new("SOL-USDT").unwrap(), Memory::default());
+        let leverage = Leverage::new(5).unwrap();
+        let reading = LeverageReading { long: leverage, short: leverage, max: leverage };
+        let mut known = memory.lock();
+        let learn = |known: &mut Known, at: u64| {
+            known.learn_leverage(Timestamp(at), Timestamp(at), &symbol, reading.clone());
+            known.learn_margin_mode(Timestamp(at), Timestamp(at), &symbol, MarginMode::Cross);
+        };
+        let knows = |known: &Known| {
+            let now = Timestamp(12);
+            (known.leverage(&symbol, now).is_some(), known.margin_mode(&symbol, now, false).is_some())
+        };
+        learn(&mut known, 5);
+        assert_eq!(knows(&known), (true, true));
+        known.forget_setting(&symbol, Timestamp(10));
+        for late in [9, 10] {
+            learn(&mut known, late);
+            assert_eq!(knows(&known), (false, false), "{late}");
+        }
+        assert!(known.max_leverage(&symbol, Timestamp(12)).is_some(), "a write does not change the maximum");
+        learn(&mut known, 11);
+        assert_eq!(knows(&known), (true, true));
     }
 }

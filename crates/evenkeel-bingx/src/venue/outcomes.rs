@@ -16,6 +16,8 @@ pub(super) struct Ready<'a> {
     pub(super) parameters: Parameters,
     /// Whether the venue has told this connector of an order with its id before.
     pub(super) again: bool,
+    /// Whether it was sent before, and may have arrived: this is a copy.
+    pub(super) copy: bool,
 }
 
 /// A refusal of a change of leverage or margin mode, for whatever reason that lies in the account: too little margin, or

@@ -1,6 +1,6 @@
 //! From parameters to the bytes of an answer: limits, time, signature, transport.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,9 @@ use crate::sign;
 const READ_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a write waits for it. What was decided on longer ago is better decided again.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long after an order's validity its record may still come into view: an id that is unknown for half a minute was
+/// not placed.
+const ARRIVAL: Duration = Duration::from_secs(30);
 /// The venue's count of a call, in a header of every answer: how many are left in its window.
 const REMAINING_HEADER: &str = "x-ratelimit-requests-remain";
 /// In how many milliseconds that window ends.
@@ -37,6 +40,8 @@ pub(super) struct Reply {
     pub(super) bytes: Bytes,
     /// When it was asked for, by our clock: what was read is not younger.
     pub(super) began: Timestamp,
+    /// The same by the venue's clock, by what was known of it then: either clock may have been set since.
+    pub(super) read_at: Timestamp,
 }
 
 /// A call that is about to be made.
@@ -74,19 +79,24 @@ pub(super) struct Plumbing {
     market: [Arc<Limiter>; 2],
     signed: Arc<Limiter>,
     offset: Arc<ClockOffset>,
+    /// When this began, by our clock; and by the venue's, from when that was first known.
+    started: Timestamp,
+    started_by_venue: OnceLock<Timestamp>,
 }
 
 impl Plumbing {
     pub(super) fn new(settings: Settings) -> Self {
         let venue = venue_id();
         let host = settings.base_url.authority().to_owned();
-        let limiter = |kind: &str, quota| Limiter::shared(&format!("{host}/{kind}"), quota);
+        let address = format!("bingx {}", numbered(&host));
+        let limiter = |kind: &str, quota| Limiter::shared(&format!("{address}/{kind}"), quota);
+        let user = numbered(&format!("{host}/{}", settings.credentials.fingerprint()));
         Self {
             client: Client::new(settings.transport, Arc::clone(&settings.clock), venue.clone()),
             venue,
             environment: settings.environment,
             account: settings.account,
-            scope: format!("{host}/{}", settings.credentials.fingerprint()),
+            scope: format!("{address}/user {user}"),
             credentials: settings.credentials,
             market: [
                 limiter("market/10s", endpoints::MARKET_10_S),
@@ -94,6 +104,8 @@ impl Plumbing {
             ],
             signed: limiter("account/10s", endpoints::ACCOUNT_10_S),
             base_url: settings.base_url,
+            started: settings.clock.now(),
+            started_by_venue: OnceLock::new(),
             clock: settings.clock,
             timeout: settings.timeout,
             validity: settings.validity,
@@ -175,11 +187,12 @@ impl Plumbing {
         if let Some(decided) = decided {
             self.is_fresh(decided)?;
         }
+        let read_at = self.by_venue(self.now());
         let sent = self.client.send(operation, request, self.timeout).await;
         let sent = sent.map_err(|error| Failure::of(&error))?;
         self.count(own.as_deref(), &sent);
         match self.understood(&endpoint, &name, &sent) {
-            Ok(()) => Ok(Reply { name, bytes: sent.body, began: sent.began }),
+            Ok(()) => Ok(Reply { name, bytes: sent.body, began: sent.began, read_at }),
             Err(failure) => Err(self.learned(own.as_deref(), &sent, failure)),
         }
     }
@@ -243,7 +256,9 @@ impl Plumbing {
     fn learned(&self, own: Option<&Limiter>, sent: &Sent, mut failure: Failure) -> Failure {
         if failure.kind == ErrorKind::RateLimited {
             let header = sent.header(WINDOW_HEADER).and_then(|text| text.trim().parse().ok());
-            let header = header.map(Duration::from_millis).filter(|wait| *wait <= WINDOW_MAX);
+            // A window that ends now is none: it would not keep anything back.
+            let header = header.map(Duration::from_millis);
+            let header = header.filter(|wait| !wait.is_zero() && *wait <= WINDOW_MAX);
             // An address that is banned is not let in again because one call's window ends.
             let banned = failure.retry_after.filter(|wait| *wait > LIMIT_MAX);
             let wait = banned.or(header).or(failure.retry_after).unwrap_or_default();
@@ -293,12 +308,24 @@ impl Plumbing {
         let time = decode_server_time(Body::new(endpoint.name, &sent.body));
         let time = time.map_err(|error| undecoded(&error).unwritten())?;
         self.offset.sample(sent.began, sent.ended, time);
+        self.started_by_venue.get_or_init(|| self.by_venue(self.started));
         Ok(time)
     }
 
     /// What our clock's moment is by the venue's, as far as is known.
     pub(super) fn by_venue(&self, moment: Timestamp) -> Timestamp {
         self.offset.venue_time(moment).unwrap_or(moment)
+    }
+
+    /// When this began, by the venue's clock: what an earlier process sent, until just before, is not known here.
+    pub(super) fn started(&self) -> Timestamp {
+        self.started_by_venue.get().copied().unwrap_or(self.started)
+    }
+
+    /// How long an order that was handed over may still come into view: it leaves within a write's patience, and is taken
+    /// within its validity.
+    pub(super) fn arrival(&self) -> Duration {
+        WRITE_PATIENCE.saturating_add(self.validity).saturating_add(ARRIVAL)
     }
 
     /// The venue's clock.
@@ -334,6 +361,20 @@ pub(super) fn undecoded(error: &DecodeError) -> Failure {
 /// A read's answer that was not understood.
 pub(super) fn unread(error: &DecodeError) -> Failure {
     undecoded(error).unwritten()
+}
+
+/// A number for what the venue counts by, the same for the whole process. Limits are named in errors, in which neither an
+/// address stands nor anything that was made of a secret.
+fn numbered(what: &str) -> usize {
+    static KNOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    // Whole names are pushed; a panic elsewhere cannot leave half of one.
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(number) = known.iter().position(|other| other == what) {
+        return number;
+    }
+    let number = known.len();
+    known.push(what.to_owned());
+    number
 }
 
 /// How this crate calls the venue.

@@ -17,7 +17,7 @@ use super::reports::Reports;
 use super::rules::{Accounts, Outcome, of};
 use crate::config::{Builder, Environment, Settings};
 use crate::decode::{Contracts, OrderRecord, decode_order, decode_premium_index};
-use crate::endpoints;
+use crate::endpoints::{self, Endpoint};
 use crate::error::Means as _;
 
 /// BingX for reading: no way to trade, and a key that may only read is enough. See the [crate documentation](crate) for
@@ -103,9 +103,19 @@ impl Reader {
 
     /// What the venue keeps of an order; `None` where it knows none.
     pub(super) async fn record(&self, symbol: &Symbol, key: &OrderKey) -> Outcome<Option<OrderRecord>> {
+        self.record_by(endpoints::ORDER, symbol, key).await
+    }
+
+    /// The same, by a call with an urgency of its own.
+    pub(super) async fn record_by(
+        &self,
+        endpoint: Endpoint,
+        symbol: &Symbol,
+        key: &OrderKey,
+    ) -> Outcome<Option<OrderRecord>> {
         let mut parameters = of(symbol);
         parameters.push(key.parameter());
-        match self.plumbing().read(endpoints::ORDER, parameters, None).await {
+        match self.plumbing().read(endpoint, parameters, None).await {
             Err(failure) if failure.is_gone() => Ok(None),
             Err(failure) => Err(failure),
             Ok(reply) => {
@@ -215,7 +225,7 @@ impl Observe for Reader {
     }
 
     /// The venue has no list of settings: each flat symbol costs a call, and a second one where its margin mode was not
-    /// read within the last 30 s. A setting is dated by the older of the two.
+    /// read within a proof's lifetime. A setting is dated by the older of the two.
     async fn leverages(&self, symbols: &[Symbol]) -> Vec<Result<LeverageSetting>> {
         let settings = self.accounts.leverages(symbols).await;
         settings.into_iter().map(|setting| self.told(Operation::Leverage, setting)).collect()
@@ -226,7 +236,8 @@ impl Observe for Reader {
         self.told(Operation::Order, state)
     }
 
-    /// The venue prints whole seconds: executions in the second of `since` are in the list. It keeps 30 days.
+    /// The venue prints whole seconds: executions in the second of `since` are in the list. It promises seven days; an
+    /// older moment is refused, except zero, which is everything that there still is.
     async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
         let fills = Reports(self).fills(symbols, since).await;
         self.told(Operation::Fills, fills)

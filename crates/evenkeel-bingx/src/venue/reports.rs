@@ -20,7 +20,9 @@ use crate::endpoints;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The longest time that one question about orders and executions may span.
 const WINDOW: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long the venue keeps executions.
+/// How long the venue promises to keep executions.
+const FILLS_PROMISED_DAYS: u32 = 7;
+/// How long another list of them reaches back: what is asked for where everything that there still is will do.
 const FILLS_KEPT_DAYS: u32 = 30;
 /// How long it keeps the ledger: three months.
 const LEDGER_KEPT_DAYS: u32 = 90;
@@ -28,8 +30,9 @@ const LEDGER_KEPT_DAYS: u32 = 90;
 const PAGE: usize = 1000;
 /// Pages of one week and one symbol: fifty thousand executions.
 const FILL_PAGES_MAX: usize = 50;
-/// How many orders are looked up for whose they are: a minute's worth of calls. More is a history, not a run.
-const ORDERS_ASKED_MAX: usize = 300;
+/// How many orders are looked up for whose they are: a minute's worth of the calls that are not kept for resolving orders.
+/// More is a history, not a run.
+const ORDERS_ASKED_MAX: usize = 180;
 /// Questions about one list of payments: the weeks of three months, and those that were too full, in halves.
 const PAYMENT_QUESTIONS_MAX: usize = 200;
 /// Rates are an hour apart at least, so that this much fits one page of them.
@@ -63,6 +66,19 @@ fn before(moment: Timestamp, days: u32) -> Timestamp {
     Timestamp(moment.0.saturating_sub(kept))
 }
 
+/// Refuses a moment from before what is kept: the list would have a hole. Zero is everything that there still is.
+fn reaches_back(what: &str, since: Timestamp, now: Timestamp, days: u32) -> Outcome<()> {
+    let oldest = before(now, days);
+    if since == Timestamp(0) || since >= oldest {
+        return Ok(());
+    }
+    let problem = format!(
+        "the venue keeps {what} for {days} days, since {oldest}; ask for a later moment than {since}, or for everything \
+         that there still is (since 0)"
+    );
+    Err(Failure::nothing(ErrorKind::NotSupported, problem))
+}
+
 fn too_long(what: &str) -> Failure {
     Failure::nothing(ErrorKind::Decode, format!("the list of {what} does not end; ask for a shorter time"))
 }
@@ -71,6 +87,7 @@ impl Reports<'_> {
     /// All executions of these symbols, oldest first, with the orders that are ours.
     pub(super) async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Outcome<Vec<Fill>> {
         let now = self.0.plumbing().venue_now().await?;
+        reaches_back("executions", since, now, FILLS_PROMISED_DAYS)?;
         let symbols: BTreeSet<&Symbol> = symbols.iter().collect();
         let read = join_all(symbols.into_iter().map(|symbol| self.fills_of(symbol, since, now))).await;
         let mut fills: Vec<Fill> = Vec::new();
@@ -185,14 +202,15 @@ impl Reports<'_> {
             return Err(too_long("orders behind these executions"));
         }
         let asked = unknown.into_iter().map(|number| async move {
-            let record = self.0.record(symbol, &OrderKey::Number(number.clone())).await?;
+            let key = OrderKey::Number(number.clone());
+            let record = self.0.record_by(endpoints::ORDER_BEHIND, symbol, &key).await?;
             Ok::<_, Failure>((number, record))
         });
         for answer in join_all(asked).await {
             let (number, record) = answer?;
             let Some(record) = record else {
                 // Not found proves nothing, and is not remembered: it may be the one that we wait to hear of.
-                if self.0.accounts.memory.lock().has_unnumbered(self.0.plumbing().now()) {
+                if self.may_be_ours() {
                     let problem = format!(
                         "order {number} was executed, and is not known yet; it may be ours; ask again"
                     );
@@ -204,6 +222,15 @@ impl Reports<'_> {
             owners.insert(number, record.id());
         }
         Ok(owners)
+    }
+
+    /// Whether an order that the venue does not know yet may be one of ours: sent from here without an answer, or by an
+    /// earlier process just before this one began.
+    fn may_be_ours(&self) -> bool {
+        let plumbing = self.0.plumbing();
+        let now = plumbing.by_venue(plumbing.now());
+        now <= plumbing.started().after(plumbing.arrival())
+            || self.0.accounts.memory.lock().has_unnumbered(now)
     }
 
     async fn funding_history(&self, symbol: &Symbol, since: Timestamp) -> Outcome<Vec<PastFunding>> {
@@ -233,6 +260,7 @@ impl Reports<'_> {
     /// An answer that is full may have been cut: its time is halved until it is not.
     async fn funding_payments(&self, since: Timestamp) -> Outcome<Vec<FundingPayment>> {
         let now = self.0.plumbing().venue_now().await?;
+        reaches_back("funding payments", since, now, LEDGER_KEPT_DAYS)?;
         let start = Timestamp(since.max(before(now, LEDGER_KEPT_DAYS)).0.saturating_sub(1));
         let mut waiting = windows(start, now.after(Duration::from_secs(1)), WINDOW);
         let mut found: BTreeMap<(String, Symbol, Timestamp), FundingPayment> = BTreeMap::new();
@@ -305,7 +333,8 @@ impl FundingHistory for Reader {
 
 #[async_trait]
 impl FundingPayments for Reader {
-    /// The venue keeps three months, and books up to a minute after the settlement.
+    /// The venue keeps three months, and books up to a minute after the settlement. An older moment is refused, except
+    /// zero, which is everything that there still is.
     async fn funding_payments(&self, since: Timestamp) -> Result<Vec<FundingPayment>> {
         let payments = Reports(self).funding_payments(since).await;
         self.told(Operation::FundingPayments, payments)

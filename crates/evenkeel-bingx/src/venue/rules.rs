@@ -132,12 +132,12 @@ impl Accounts {
         Ok(tiers)
     }
 
-    /// The leverage of a symbol, read now, with the moment of reading by our clock.
+    /// The leverage of a symbol, read now, with the moment of reading by the venue's clock.
     pub(super) async fn leverage_now(&self, symbol: &Symbol) -> Outcome<(Timestamp, LeverageReading)> {
         let reply = self.ask_of(endpoints::LEVERAGE, symbol).await?;
         let reading = decode_leverage(reply.body(), symbol).map_err(|error| unread(&error))?;
-        self.memory.lock().learn_leverage(reply.began, symbol, reading.clone());
-        Ok((reply.began, reading))
+        self.memory.lock().learn_leverage(reply.began, reply.read_at, symbol, reading.clone());
+        Ok((reply.read_at, reading))
     }
 
     /// The same, or what was read a moment ago.
@@ -158,27 +158,28 @@ impl Accounts {
         }
     }
 
-    /// The margin mode of a symbol, with the moment of reading by our clock.
-    pub(super) async fn margin_mode(&self, symbol: &Symbol) -> Outcome<(Timestamp, MarginMode)> {
-        let known = self.memory.lock().margin_mode(symbol, self.now());
+    /// The margin mode of a symbol, with the moment of reading by the venue's clock. For a proof, what was read before
+    /// may be as old as a proof.
+    async fn margin_mode(&self, symbol: &Symbol, proves: bool) -> Outcome<(Timestamp, MarginMode)> {
+        let known = self.memory.lock().margin_mode(symbol, self.now(), proves);
         if let Some(known) = known {
             return Ok(known);
         }
         let reply = self.ask_of(endpoints::MARGIN_TYPE, symbol).await?;
         let mode = decode_margin_type(reply.body(), symbol).map_err(|error| unread(&error))?;
-        self.memory.lock().learn_margin_mode(reply.began, symbol, mode);
-        Ok((reply.began, mode))
+        self.memory.lock().learn_margin_mode(reply.began, reply.read_at, symbol, mode);
+        Ok((reply.read_at, mode))
     }
 
-    /// The setting of a flat symbol. `now` reads the leverage whatever is remembered; the margin mode, which can only
-    /// change while the symbol is flat and by somebody's hand, may be half a minute old, and the setting is dated by it.
+    /// The setting of a flat symbol. `now` is for proofs: it reads the leverage whatever is remembered, and the margin mode
+    /// where it was not read within a proof's lifetime. Otherwise both may be half a minute old. The setting is dated by
+    /// the older of the two.
     pub(super) async fn flat_setting(&self, symbol: &Symbol, now: bool) -> Outcome<LeverageSetting> {
         let leverage =
             async { if now { self.leverage_now(symbol).await } else { self.leverage(symbol).await } };
-        let (leverage, mode) = join(leverage, self.margin_mode(symbol)).await;
+        let (leverage, mode) = join(leverage, self.margin_mode(symbol, now)).await;
         let ((read_leverage, reading), (read_mode, mode)) = (leverage?, mode?);
-        let read_at = self.plumbing.by_venue(read_leverage.min(read_mode));
-        Ok(reading.setting(symbol.clone(), mode, read_at))
+        Ok(reading.setting(symbol.clone(), mode, read_leverage.min(read_mode)))
     }
 
     /// Prices and funding of symbols: apart where there are few, else two answers about all there are.

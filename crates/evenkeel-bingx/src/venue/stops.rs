@@ -12,7 +12,7 @@ use super::plumbing::undecoded;
 use super::reader::{OrderKey, looked};
 use super::rules::Outcome;
 use super::trader::BingX;
-use crate::decode::{OrderRecord, decode_acknowledgement};
+use crate::decode::{Contracts, OrderRecord, decode_acknowledgement};
 use crate::encode;
 use crate::endpoints;
 
@@ -23,25 +23,34 @@ impl StopOrders for BingX {
     /// venue bounds by the symbol's own tolerance.
     ///
     /// The venue promises to keep the client ids of ordinary orders only. The number that it gives a stop order is
-    /// remembered by this connector; after a restart a stop is found only where the venue kept its id after all.
+    /// remembered by this connector; after a restart, and where no answer came, a stop is found only where the venue kept
+    /// its id after all, or among the open orders.
     async fn place_stops(&self, stops: &[StopIntent]) -> Vec<Result<StopState>> {
         if stops.is_empty() {
             return Vec::new();
         }
         let decided = self.now();
-        if let Err(failure) = self.prepared().await {
-            return stops.iter().map(|_| self.told(Operation::PlaceStop, Err(failure.clone()))).collect();
-        }
-        let placed = join_all(stops.iter().map(|stop| self.place_stop(stop, decided))).await;
+        let last = match self.prepared(true).await {
+            Ok(last) => last,
+            Err(failure) => {
+                return stops.iter().map(|_| self.told(Operation::PlaceStop, Err(failure.clone()))).collect();
+            }
+        };
+        let last = last.as_deref();
+        let placed = join_all(stops.iter().map(|stop| self.place_stop(stop, last, decided))).await;
         placed.into_iter().map(|state| self.told(Operation::PlaceStop, state)).collect()
     }
 
+    /// `None` where the number is not remembered says nothing: the stop may wait all the same. Look for it among the open
+    /// orders before another one is placed.
     async fn stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<Option<StopState>> {
         let record = self.reader.record(symbol, &self.key_of(id)).await;
         let state = record.and_then(|record| record.map(|record| stop_state(*id, &record)).transpose());
         self.told(Operation::Stop, state)
     }
 
+    /// Where the number is not remembered and the venue does not know the id, the outcome is unknown: the stop may wait all
+    /// the same.
     async fn cancel_stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
         let operation = Operation::CancelStop;
         let done = self.cancel_by(operation, symbol, &self.key_of(id)).await;
@@ -56,21 +65,33 @@ impl BingX {
         number.map_or(OrderKey::Client(*id), OrderKey::Number)
     }
 
-    async fn place_stop(&self, stop: &StopIntent, decided: Timestamp) -> Outcome<StopState> {
+    async fn place_stop(
+        &self,
+        stop: &StopIntent,
+        last: Option<&Contracts>,
+        decided: Timestamp,
+    ) -> Outcome<StopState> {
         let accounts = &self.reader.accounts;
-        let rules = looked(accounts.contract(&stop.symbol).await)?;
+        let rules = self.rules_of(&stop.symbol, last).await?;
         let held = match stop.size {
             StopSize::WholePosition => looked(self.held(stop).await)?,
             _ => None,
         };
         let parameters = encode::stop(stop, &rules, held)?;
-        accounts.memory.lock().sends(stop.id, decided);
         let plumbing = self.reader.plumbing();
+        let copy = {
+            let sending = plumbing.by_venue(self.now());
+            let mut memory = accounts.memory.lock();
+            let copy = memory.sent_at(&stop.id).is_some();
+            memory.sends(stop.id, sending);
+            copy
+        };
         let (operation, urgency) = (Operation::PlaceStop, Urgency::ReducesRisk);
         let reply = plumbing.write(operation, endpoints::PLACE, parameters, urgency, decided).await;
         let reply = reply.map_err(|failure| {
             let failure = self.noted(failure);
-            if failure.effect == Effect::NotApplied {
+            // A refusal of a second copy says nothing about the first.
+            if failure.effect == Effect::NotApplied && !copy {
                 accounts.memory.lock().sent_none(&stop.id);
             }
             failure
@@ -84,7 +105,16 @@ impl BingX {
         if answer.client_order_id.as_deref().is_some_and(|id| id != stop.id.as_str()) {
             return Err(Failure::unproven(format!("order {} has another id", answer.venue_order_id)));
         }
+        // Whatever else is wrong with it: by its number it can be cancelled.
         accounts.memory.lock().learn_number(&answer.venue_order_id, Some(stop.id));
+        if let StopSize::Qty(qty) = stop.size {
+            if let Some(ordered) = answer.ordered.filter(|ordered| *ordered != qty) {
+                return Err(Failure::unproven(format!("{ordered} was ordered instead of {qty}")));
+            }
+            if stop.position_side == PositionSide::Net && answer.reduce_only == Some(false) {
+                return Err(Failure::unproven("the stop was taken as one that may do more than reduce"));
+            }
+        }
         let status = answer.status.map_or(StopStatus::Waiting, |status| meaning(status, answer.filled));
         Ok(StopState { id: stop.id, venue_order_id: Some(answer.venue_order_id), status })
     }

@@ -1,6 +1,6 @@
 //! The connector that trades. Every write is signed once, sent once, and its answer read as it stands.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use evenkeel_exchange::{
     Abilities, Effect, ErrorKind, FundingRate, Observe, Operation, OrderRequest, ReadAbilities, Result,
@@ -16,19 +16,15 @@ use futures_util::future::join_all;
 use super::outcomes::{Ready, entry_of, of_copy, order_state, refused_setting};
 use super::plumbing::undecoded;
 use super::reader::{OrderKey, Reader, looked};
-use super::rules::{Outcome, of};
+use super::rules::{Outcome, contract_in, of};
 use crate::config::{Builder, Settings};
 use crate::decode::{
-    CancelledOrder, decode_acknowledgement, decode_batch, decode_cancel, decode_leverage_set,
-    decode_margin_moved, decode_margin_type,
+    CancelledOrder, Contract, Contracts, decode_acknowledgement, decode_batch, decode_cancel,
+    decode_leverage_set, decode_margin_moved, decode_margin_type,
 };
 use crate::encode::{self, Parameters};
 use crate::endpoints;
 use crate::error::Means as _;
-
-/// How long after an order's validity its record may still come into view: an id that is unknown for half a minute was
-/// not placed.
-const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// BingX for trading: an API key with the right to trade perpetuals. See the [crate documentation](crate).
 ///
@@ -77,10 +73,27 @@ impl BingX {
         failure
     }
 
-    /// Reads what every order needs, once for all: the venue's time and the contracts.
-    pub(super) async fn prepared(&self) -> Outcome<()> {
+    /// Reads what every order needs, once for all: the venue's time and the contracts. Where the contracts cannot be read
+    /// again, orders that all reduce are checked by the list that was read last, which is the answer then: the venue has
+    /// the last word, and closing must not depend on a list of a thousand others.
+    pub(super) async fn prepared(&self, reduces: bool) -> Outcome<Option<Arc<Contracts>>> {
         looked(self.reader.plumbing().venue_now().await)?;
-        looked(self.reader.accounts.contracts().await).map(drop)
+        let accounts = &self.reader.accounts;
+        match looked(accounts.contracts().await) {
+            Ok(_) => Ok(None),
+            Err(failure) => {
+                let last = accounts.memory.lock().last_contracts();
+                last.filter(|_| reduces).map(Some).ok_or(failure)
+            }
+        }
+    }
+
+    /// The rules of a contract, from the list that was read `last` where there is no newer one.
+    pub(super) async fn rules_of(&self, symbol: &Symbol, last: Option<&Contracts>) -> Outcome<Contract> {
+        match last {
+            Some(contracts) => contract_in(contracts, symbol),
+            None => looked(self.reader.accounts.contract(symbol).await),
+        }
     }
 
     /// The present moment, by which what is decided now is measured.
@@ -105,8 +118,8 @@ impl BingX {
                         memory.learn_number(number, Some(order.intent.id));
                     }
                 }
-                // A refusal of a second copy says nothing about the first.
-                Err(failure) if failure.effect == Effect::NotApplied && !order.again => {
+                // A refusal of a second copy says nothing about the first, which may still be on its way.
+                Err(failure) if failure.effect == Effect::NotApplied && !order.again && !order.copy => {
                     memory.sent_none(&order.intent.id);
                 }
                 Err(_) => {}
@@ -170,7 +183,7 @@ impl BingX {
                 .filter(|(_, current)| *current != leverage)
                 .collect(),
         };
-        accounts.memory.lock().forget_setting(symbol);
+        accounts.memory.lock().forget_setting(symbol, self.now());
         let written = join_all(sides.iter().map(|(side, current)| {
             let mut parameters = of(symbol);
             parameters.extend([("leverage", number.clone()), ("side", (*side).to_owned())]);
@@ -180,7 +193,7 @@ impl BingX {
         }))
         .await;
         // Whatever was read meanwhile may be from before.
-        accounts.memory.lock().forget_setting(symbol);
+        accounts.memory.lock().forget_setting(symbol, self.now());
         let changed = written.iter().any(std::result::Result::is_ok);
         let failures: Vec<Failure> = written.into_iter().filter_map(std::result::Result::err).collect();
         // One side may be set and the other not; and of two failures the one that proves less counts.
@@ -223,11 +236,11 @@ impl BingX {
         };
         let mut parameters = of(symbol);
         parameters.push(("marginType", name.to_owned()));
-        accounts.memory.lock().forget_setting(symbol);
+        accounts.memory.lock().forget_setting(symbol, self.now());
         let (operation, endpoint) = (Operation::SetMarginMode, endpoints::SET_MARGIN_TYPE);
         let plumbing = self.reader.plumbing();
         let written = plumbing.write(operation, endpoint, parameters, Urgency::Ordinary, decided).await;
-        accounts.memory.lock().forget_setting(symbol);
+        accounts.memory.lock().forget_setting(symbol, self.now());
         // Repeating the mode that it has is answered with success.
         let reply = written.map_err(refused_setting)?;
         let now = decode_margin_type(reply.body(), symbol).map_err(|error| undecoded(&error))?;
@@ -300,7 +313,7 @@ impl BingX {
                 Failure::unproven("the cancel was taken in, and the order is still open")
             }
             // "Not there" is said of filled, cancelled and unknown orders, and of those that are still on their way.
-            Err(failure) if failure.is_gone() => return self.is_over(symbol, key).await,
+            Err(failure) if failure.is_gone() => return self.is_over(operation, symbol, key).await,
             // The same id may be cancelled once a second: whether the first one did is asked for.
             Err(failure) if failure.is_used_id() => failure,
             Err(failure) => return Err(failure),
@@ -312,28 +325,40 @@ impl BingX {
     }
 
     /// Whether an order that could not be cancelled is over. One that was sent and not heard of may still arrive.
-    async fn is_over(&self, symbol: &Symbol, key: &OrderKey) -> Outcome<()> {
+    async fn is_over(&self, operation: Operation, symbol: &Symbol, key: &OrderKey) -> Outcome<()> {
         let open = |problem: String, effect| Err(Failure::new(ErrorKind::NotFound, effect, problem));
         let record = looked(self.reader.record(symbol, key).await)?;
-        let arriving = match key {
-            // It has a number, so that it was placed: by the venue's words it is over.
-            OrderKey::Number(_) => false,
-            OrderKey::Client(id) => {
-                let sent = self.reader.accounts.memory.lock().sent_at(id);
-                let still = self.reader.plumbing().capabilities.request_validity.unwrap_or_default();
-                sent.is_some_and(|sent| self.now() <= sent.after(still).after(ARRIVAL))
-            }
-        };
+        let arriving = self.is_arriving(key);
         match record {
             Some(record) if record.status.is_terminal() => Ok(()),
             Some(record) => {
                 open(format!("order {} is still open", record.venue_order_id), Effect::NotApplied)
+            }
+            // The venue keeps no ids of stops: that it knows none says nothing about one that waits.
+            None if operation == Operation::CancelStop && matches!(key, OrderKey::Client(_)) => {
+                let problem = "the venue knows no such id, and stops are found by their number only; it may still \
+                               wait: look for it among the open orders";
+                open(problem.into(), Effect::Unknown)
             }
             None if arriving => {
                 open("the venue does not know the order yet, and it may still arrive".into(), Effect::Unknown)
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether an order that the venue does not show may still come into view. An id that was not sent from here may have
+    /// been sent by an earlier process, until just before this one began.
+    fn is_arriving(&self, key: &OrderKey) -> bool {
+        let plumbing = self.reader.plumbing();
+        let now = plumbing.by_venue(self.now());
+        let memory = self.reader.accounts.memory.lock();
+        let sent = match key {
+            OrderKey::Client(id) => Some(memory.sent_at(id).unwrap_or_else(|| plumbing.started())),
+            // It was placed; but one that was placed a moment ago need not show yet.
+            OrderKey::Number(number) => memory.id_of(number).flatten().and_then(|id| memory.sent_at(&id)),
+        };
+        sent.is_some_and(|sent| now <= sent.after(plumbing.arrival()))
     }
 }
 
@@ -410,15 +435,21 @@ impl Trade for BingX {
         if orders.is_empty() {
             return Vec::new();
         }
-        if let Err(failure) = self.prepared().await {
-            return orders.iter().map(|_| self.told(operation, Err(failure.clone()))).collect();
-        }
-        let rules = join_all(orders.iter().map(|order| accounts.contract(&order.intent().symbol))).await;
+        let reduces = orders.iter().all(|order| order.intent().reduce_only);
+        let last = match self.prepared(reduces).await {
+            Ok(last) => last,
+            Err(failure) => {
+                return orders.iter().map(|_| self.told(operation, Err(failure.clone()))).collect();
+            }
+        };
+        let rules =
+            join_all(orders.iter().map(|order| self.rules_of(&order.intent().symbol, last.as_deref()))).await;
+        let sending = self.reader.plumbing().by_venue(self.now());
         let mut outcomes: Vec<Option<Outcome<OrderState>>> = Vec::with_capacity(orders.len());
         let mut ready = Vec::with_capacity(orders.len());
         for (index, (order, rules)) in orders.iter().zip(rules).enumerate() {
             let intent = order.intent();
-            let parameters = looked(rules).and_then(|rules| encode::order(intent, &rules));
+            let parameters = rules.and_then(|rules| encode::order(intent, &rules));
             let parameters = parameters.and_then(|parameters| match encode::fits_json(&intent.symbol) {
                 true => Ok(parameters),
                 false => Err(Failure::nothing(ErrorKind::Invalid, "a symbol with quotes cannot be sent")),
@@ -430,12 +461,13 @@ impl Trade for BingX {
             });
             match parameters {
                 Ok(parameters) => {
-                    let again = {
+                    let (again, copy) = {
                         let mut memory = accounts.memory.lock();
-                        memory.sends(intent.id, decided);
-                        memory.number_of(&intent.id).is_some()
+                        let copy = memory.sent_at(&intent.id).is_some();
+                        memory.sends(intent.id, sending);
+                        (memory.number_of(&intent.id).is_some(), copy)
                     };
-                    ready.push(Ready { index, intent, parameters, again });
+                    ready.push(Ready { index, intent, parameters, again, copy });
                     outcomes.push(None);
                 }
                 Err(failure) => outcomes.push(Some(Err(failure))),

@@ -137,9 +137,19 @@ async fn leverages_of_held_symbols_come_in_one_answer() {
     server.asked();
     leverage_of(&venue, &symbol("ETH-USDT")).await.unwrap();
     assert_eq!(server.calls(), ["GET trade/leverage", "GET user/positions"]);
-    server.clock.pass(Duration::from_secs(31));
-    leverage_of(&venue, &symbol("ETH-USDT")).await.unwrap();
+    // A proof is of what is read now: a mode counts for no longer than a proof does.
+    server.clock.pass(Duration::from_secs(2));
+    server
+        .always("GET trade/marginType", Fate::data(json!({"marginType": "ISOLATED", "symbol": "ETH-USDT"})));
+    let found = leverage_of(&venue, &symbol("ETH-USDT")).await.unwrap();
+    assert_eq!(found.mode, MarginMode::Isolated);
     assert!(server.calls().contains(&"GET trade/marginType".to_owned()));
+    // In a snapshot it may be older, and says so.
+    let scope = Scope::of([symbol("ETH-USDT")]);
+    server.clock.pass(Duration::from_secs(20));
+    server.asked();
+    venue.snapshot(&scope).await.unwrap();
+    assert!(!server.calls().contains(&"GET trade/marginType".to_owned()));
 }
 
 /// Both sides have settings of their own in hedge mode, and both are written.
@@ -390,4 +400,38 @@ async fn round_trips_do_not_grow_with_the_symbols() {
     }
     assert_eq!(taken[0], taken[1]);
     assert!(taken[0].iter().all(|rounds| (1..=3).contains(rounds)), "{taken:?}");
+}
+
+/// A position that is gone, and its symbol with it, spoils one snapshot at most.
+#[tokio::test]
+async fn a_delisted_position_does_not_spoil_the_snapshots_after_it() {
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    server.always("GET user/positions", Fate::data(json!([positions()[0]])));
+    server.always("GET quote/premiumIndex BTC-USDT", Fate::refused(109_425, "symbol not exist"));
+    venue.snapshot(&Scope::default()).await.unwrap_err();
+    assert_eq!(venue.snapshot(&Scope::default()).await.unwrap().positions.len(), 1);
+}
+
+/// Our clock is set back while a snapshot is read: what was read is not dated into the future.
+#[tokio::test]
+async fn a_clock_that_is_set_back_dates_nothing_into_the_future() {
+    let server = Server::start();
+    let venue = server.venue();
+    let usual = server.usual("GET user/balance", "");
+    server.always("GET user/balance", Fate::Set(-3_600_000, Box::new(usual)));
+    // What is held shows that more is to be read, for which the clocks are compared again.
+    let snapshot = venue.snapshot(&Scope::of([symbol("ETH-USDT")])).await.unwrap();
+    let now = server.time();
+    assert!(snapshot.as_of <= now, "{} at {now}", snapshot.as_of);
+    let setting = snapshot.setting(&symbol("ETH-USDT")).unwrap();
+    assert!(setting.read_at <= now, "{} at {now}", setting.read_at);
+    let usual = server.usual("GET user/positions", "");
+    server.always("GET user/positions", Fate::Set(-3_600_000, Box::new(usual)));
+    let read = venue.leverages(&[symbol("SOL-USDT"), symbol("LINK-USDT")]).await;
+    let now = server.time();
+    for setting in read {
+        assert!(setting.unwrap().read_at <= now);
+    }
 }

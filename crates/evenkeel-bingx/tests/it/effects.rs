@@ -1,7 +1,9 @@
 //! What every status, code and broken answer means for a write, a batch, and a read: one table.
 
+use std::time::Duration;
+
 use evenkeel_bingx::classify;
-use evenkeel_exchange::{Effect, ErrorKind, Observe as _, Trade as _};
+use evenkeel_exchange::{Effect, ErrorKind, Observe as _, OrderRequest, Trade as _};
 use evenkeel_http::TransportErrorKind;
 use evenkeel_types::{Leverage, MarginMode, OrderIntent, Scope, Side};
 use serde_json::{Value, json};
@@ -10,6 +12,9 @@ use crate::server::{Fate, Server};
 use crate::support::{fixtures, id, intent, json as parse, read, symbol, unproven};
 
 use Effect::{NotApplied as No, Unknown as May};
+
+/// As long as an order that was sent before may still come into view.
+const ARRIVAL: Duration = Duration::from_secs(41);
 
 fn answer(status: u16, body: &str) -> Fate {
     Fate::Answer(status, body.as_bytes().to_vec())
@@ -158,6 +163,7 @@ async fn writes() {
         // A cancel of an order that is not there, and never was sent from here, succeeds.
         let server = Server::start();
         let venue = server.venue();
+        server.clock.pass(ARRIVAL);
         server.next(fate);
         let cancelled = venue.cancel(&symbol("SOL-USDT"), &id(1)).await;
         match cancelled {
@@ -437,7 +443,7 @@ async fn a_refusal_of_a_batch_is_for_all_only_where_it_is_about_the_request() {
 /// What waited too long before it could leave is not sent: prices have moved.
 #[tokio::test]
 async fn what_was_decided_too_long_ago_is_not_sent() {
-    let late = |fate| Fate::Late(std::time::Duration::from_secs(6), Box::new(fate));
+    let late = |fate| Fate::Late(Duration::from_secs(6), Box::new(fate));
     let sol = symbol("SOL-USDT");
     for call in ["GET quote/contracts", "GET trade/leverage", "GET user/positions"] {
         let server = Server::start();
@@ -508,7 +514,7 @@ async fn a_cancel_is_done_when_the_order_is_over() {
     gone();
     let error = venue.cancel(&sol, &id(1)).await.unwrap_err();
     assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, May), "{error}");
-    server.clock.pass(std::time::Duration::from_secs(36));
+    server.clock.pass(ARRIVAL);
     gone();
     venue.cancel(&sol, &id(1)).await.unwrap();
 
@@ -541,4 +547,83 @@ async fn a_cancel_is_done_when_the_order_is_over() {
     }
     server.next(Fate::data(json!({"order": {"symbol": "SOL-USDT", "orderId": 10, "status": "CANCELLED"}})));
     assert_eq!(venue.cancel_by_venue_id(&sol, "9").await.unwrap_err().effect(), May);
+}
+
+/// A copy that is refused says nothing about the first one: it may have traded, and be why the copy was refused.
+#[tokio::test]
+async fn a_refused_copy_says_nothing_about_the_first() {
+    let sol = symbol("SOL-USDT");
+    for refused in [Fate::refused(101_205, "no position"), Fate::Error(TransportErrorKind::NotSent)] {
+        let server = Server::start();
+        let venue = server.venue();
+        server.clock.pass(ARRIVAL);
+        let close = OrderIntent { reduce_only: true, ..intent("SOL-USDT", Side::Sell, "1", "150.12") };
+        let close = [OrderRequest::reducing(close).unwrap()];
+        server.next(Fate::Error(TransportErrorKind::Timeout));
+        assert_eq!(venue.place(&close).await.remove(0).unwrap_err().effect(), May);
+        server.next(refused.clone());
+        assert_eq!(venue.place(&close).await.remove(0).unwrap_err().effect(), No, "of the copy");
+        server.next(Fate::refused(109_421, "order not exist"));
+        let error = venue.cancel(&sol, &id(1)).await.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, May), "{error}");
+        // The refusal of an order that was sent once says all there is to say.
+        let only = [unproven(OrderIntent { id: id(2), ..intent("SOL-USDT", Side::Buy, "1", "150.12") })];
+        server.next(refused);
+        assert_eq!(venue.place(&only).await.remove(0).unwrap_err().effect(), No);
+        server.next(Fate::refused(109_421, "order not exist"));
+        venue.cancel(&sol, &id(2)).await.unwrap();
+    }
+}
+
+/// An earlier process may have sent an order just before this one began; and one with a number need not show at once.
+#[tokio::test]
+async fn an_order_from_before_the_start_may_still_arrive() {
+    let server = Server::start();
+    let venue = server.venue();
+    let sol = symbol("SOL-USDT");
+    let gone = || server.next(Fate::refused(109_421, "order not exist"));
+    gone();
+    let error = venue.cancel(&sol, &id(1)).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, May), "{error}");
+    server.clock.pass(ARRIVAL);
+    gone();
+    venue.cancel(&sol, &id(1)).await.unwrap();
+
+    let placed = venue.place(&[unproven(intent("SOL-USDT", Side::Buy, "1", "150.12"))]).await.remove(0);
+    let number = placed.unwrap().venue_order_id.unwrap();
+    gone();
+    let error = venue.cancel_by_venue_id(&sol, &number).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, May), "{error}");
+    // Somebody else's was placed before anybody could know its number.
+    gone();
+    venue.cancel_by_venue_id(&sol, "5").await.unwrap();
+    server.clock.pass(ARRIVAL);
+    gone();
+    venue.cancel_by_venue_id(&sol, &number).await.unwrap();
+}
+
+/// Our clock being set is no time that has passed.
+#[tokio::test]
+async fn a_clock_that_is_set_ahead_does_not_end_an_order() {
+    let server = Server::start();
+    let venue = server.venue();
+    let sol = symbol("SOL-USDT");
+    server.clock.pass(ARRIVAL);
+    server.next(Fate::Error(TransportErrorKind::Timeout));
+    venue.place(&[unproven(intent("SOL-USDT", Side::Buy, "1", "150.12"))]).await.remove(0).unwrap_err();
+    server.set_clock(3_600_000);
+    venue.server_time().await.unwrap();
+    server.next(Fate::refused(109_421, "order not exist"));
+    assert_eq!(venue.cancel(&sol, &id(1)).await.unwrap_err().effect(), May);
+    // Nor does it make a process old that has just begun.
+    let young = server.venue();
+    young.server_time().await.unwrap();
+    server.set_clock(3_600_000);
+    young.server_time().await.unwrap();
+    server.next(Fate::refused(109_421, "order not exist"));
+    assert_eq!(young.cancel(&sol, &id(2)).await.unwrap_err().effect(), May);
+    venue.server_time().await.unwrap();
+    server.clock.pass(ARRIVAL);
+    server.next(Fate::refused(109_421, "order not exist"));
+    venue.cancel(&sol, &id(1)).await.unwrap();
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use evenkeel_exchange::{ErrorKind, Observe as _, Trade as _};
-use evenkeel_types::{OrderIntent, Side, Timestamp};
+use evenkeel_exchange::{ErrorKind, Observe as _, StopIntent, StopSize, Trade as _, Trigger};
+use evenkeel_types::{OrderIntent, PositionSide, Side, Timestamp};
 use serde_json::{Value, json};
 
 use crate::server::{Fate, NOW, Server, order};
 use crate::support::{d, id, intent, symbol, unproven};
+
+/// As long as an order that was sent before the start may still come into view.
+const ARRIVAL: Duration = Duration::from_secs(41);
 
 fn fill(trade: u64, number: u64, time: &str) -> Value {
     json!({"symbol": "SOL-USDT", "qty": "0.002", "quoteQty": "5.3783", "role": "taker", "commission": "-0.002689",
@@ -46,6 +49,7 @@ async fn executions_know_their_orders() {
     assert_eq!(server.calls(), ["GET trade/fillHistory"]);
     server.always("GET trade/order", Fate::refused(109_421, "order not exist"));
     server.always("GET trade/fillHistory", page(&rows, 2));
+    server.clock.pass(ARRIVAL);
     let fills = venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW - 5000)).await.unwrap();
     assert_eq!(fills.iter().map(|fill| fill.order).collect::<Vec<_>>(), [None, Some(id(9))]);
     // Whole seconds: what was executed in the second of `since` is in.
@@ -85,6 +89,14 @@ async fn a_list_with_a_hole_is_an_error() {
         assert_eq!(window[0].1["endTs"], window[1].1["startTs"], "without a gap");
     }
     assert_eq!(asked[0].1["pageSize"], "1000");
+    // From before what the venue promises to keep, the list would have a hole.
+    let week = 7 * 24 * 3_600_000;
+    server.asked();
+    let error = venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW - week - 1000)).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::NotSupported && error.to_string().contains("7 days"), "{error}");
+    assert_eq!(server.calls(), Vec::<String>::new());
+    venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW - week + 60_000)).await.unwrap();
+    assert_eq!(server.calls(), ["GET trade/fillHistory"]);
     // The future is empty and costs nothing.
     venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW + 600_000)).await.unwrap();
     assert_eq!(server.calls(), Vec::<String>::new());
@@ -104,6 +116,11 @@ async fn payments_of_a_full_answer_are_asked_for_in_halves() {
     assert_eq!(found.len(), 2, "one transaction each, whatever else is equal");
     assert_eq!(found[0].amount.get(), d("-0.5"));
     assert!(payments.funding_payments(Timestamp(NOW)).await.unwrap().is_empty());
+    let quarter = 90 * 24 * 3_600_000;
+    let error = payments.funding_payments(Timestamp(NOW - quarter - 1000)).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::NotSupported && error.to_string().contains("90 days"), "{error}");
+    assert!(payments.funding_payments(Timestamp(0)).await.is_ok(), "everything that there still is");
+    server.asked();
     // An answer that stays full however short the time is no list.
     server.always("GET user/income", Fate::data(json!((0..1000).map(row).collect::<Vec<_>>())));
     let error = payments.funding_payments(Timestamp(NOW - 10_000)).await.unwrap_err();
@@ -169,6 +186,7 @@ async fn a_full_page_is_followed_by_another() {
     // Both sides of a trade with ourselves have one number.
     let server = Server::start();
     let venue = server.venue();
+    server.clock.pass(ARRIVAL);
     let both = [fill(7, 5, "2026-09-21T14:13:19Z"), fill(7, 6, "2026-09-21T14:13:19Z")];
     server.always("GET trade/fillHistory", page(&both, 2));
     let fills = venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW - 5000)).await.unwrap();
@@ -183,10 +201,19 @@ async fn an_unknown_order_behind_an_execution_may_be_ours() {
     let sol = symbol("SOL-USDT");
     server.always("GET trade/fillHistory", page(&[fill(7, 5, "2026-09-21T14:13:19Z")], 1));
     let read = || venue.fills(std::slice::from_ref(&sol), Timestamp(NOW - 5000));
+    // An earlier process may have sent it just before this one began.
+    let error = read().await.unwrap_err();
+    assert!(error.to_string().contains("may be ours"), "{error}");
+    server.clock.pass(ARRIVAL);
     assert_eq!(read().await.unwrap()[0].order, None, "nothing of ours is missing");
     server.next(Fate::Error(evenkeel_http::TransportErrorKind::Timeout));
-    let lost = unproven(OrderIntent { id: id(9), ..intent("SOL-USDT", Side::Buy, "1", "150.12") });
-    venue.place(&[lost]).await.remove(0).unwrap_err();
+    let lost = [unproven(OrderIntent { id: id(9), ..intent("SOL-USDT", Side::Buy, "1", "150.12") })];
+    venue.place(&lost).await.remove(0).unwrap_err();
+    let error = read().await.unwrap_err();
+    assert!(error.to_string().contains("may be ours"), "{error}");
+    // The refusal of a copy is not one of the first.
+    server.next(Fate::refused(101_204, "Insufficient margin"));
+    venue.place(&lost).await.remove(0).unwrap_err();
     let error = read().await.unwrap_err();
     assert!(error.to_string().contains("may be ours"), "{error}");
     server.always(
@@ -194,4 +221,72 @@ async fn an_unknown_order_behind_an_execution_may_be_ours() {
         Fate::data(json!({"order": order("SOL-USDT", 5, "LIMIT", id(9).as_str())})),
     );
     assert_eq!(read().await.unwrap()[0].order, Some(id(9)));
+}
+
+/// Whose executions are leaves alone what orders are resolved by.
+#[tokio::test]
+async fn looking_up_owners_leaves_room_for_resolving_orders() {
+    let server = Server::start();
+    let venue = server.venue();
+    server.clock.pass(ARRIVAL);
+    let rows: Vec<Value> = (1..=3).map(|n| fill(n, n, "2026-09-21T14:13:19Z")).collect();
+    server.always("GET trade/fillHistory", page(&rows, 3));
+    let now = || evenkeel_exchange::Clock::now(&*server.clock);
+    venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW - 5000)).await.unwrap();
+    let began = now();
+    for number in 1..=2 {
+        assert_eq!(venue.order(&symbol("SOL-USDT"), &id(number)).await.unwrap(), None);
+    }
+    assert!(now().since(began) < Duration::from_millis(500), "two of five are kept");
+    let rows: Vec<Value> = (1..=4).map(|n| fill(n, n, "2026-09-21T14:13:19Z")).collect();
+    server.always("GET trade/fillHistory", page(&rows, 4));
+    server.clock.pass(Duration::from_secs(5));
+    let began = now();
+    venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW - 5000)).await.unwrap();
+    assert!(now().since(began) >= Duration::from_millis(900), "the fourth waits");
+}
+
+/// A window that ends now would keep nothing back; and what limits are called by says neither address nor key.
+#[tokio::test]
+async fn a_limit_without_a_window_is_waited_for_all_the_same() {
+    let server = Server::start();
+    let venue = server.venue();
+    let body = json!({"code": 109_429, "msg": "too many"}).to_string().into_bytes();
+    server.next(Fate::Headers(200, body, vec![("X-RateLimit-Requests-Expire", "0".to_owned())]));
+    let order = |n| unproven(OrderIntent { id: id(n), ..intent("SOL-USDT", Side::Buy, "1", "150.12") });
+    let error = venue.place(&[order(1)]).await.remove(0).unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::RateLimited, Some(Duration::from_secs(10))));
+    server.asked();
+    let error = venue.place(&[order(2)]).await.remove(0).unwrap_err();
+    assert_eq!((error.kind(), server.writes().len()), (ErrorKind::RateLimited, 0));
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains(".test"), "{text}");
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let fingerprint = |word: &str| word.len() >= 12 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(!words.into_iter().any(fingerprint), "{text}");
+}
+
+/// A stop that was not heard of may have traded, also where a copy of it was refused.
+#[tokio::test]
+async fn an_execution_may_be_of_a_stop_whose_copy_was_refused() {
+    let server = Server::start();
+    let venue = server.venue();
+    server.clock.pass(ARRIVAL);
+    let stop = [StopIntent {
+        id: id(7),
+        symbol: symbol("SOL-USDT"),
+        side: Side::Sell,
+        position_side: PositionSide::Net,
+        trigger: Trigger::StopLoss("140".parse().unwrap()),
+        size: StopSize::Qty("2".parse().unwrap()),
+        worst: None,
+    }];
+    let stops = venue.abilities().stop_orders.unwrap();
+    server.next(Fate::Error(evenkeel_http::TransportErrorKind::Timeout));
+    stops.place_stops(&stop).await.remove(0).unwrap_err();
+    server.next(Fate::refused(101_205, "no position"));
+    stops.place_stops(&stop).await.remove(0).unwrap_err();
+    server.always("GET trade/fillHistory", page(&[fill(7, 5, "2026-09-21T14:13:19Z")], 1));
+    let error = venue.fills(&[symbol("SOL-USDT")], Timestamp(NOW - 5000)).await.unwrap_err();
+    assert!(error.to_string().contains("may be ours"), "{error}");
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ pub(crate) enum Fate {
     Error(TransportErrorKind),
     /// The same, after this much time.
     Late(Duration, Box<Fate>),
+    /// The same, after our clock was set by this many milliseconds, and the venue's was not.
+    Set(i64, Box<Fate>),
 }
 
 impl Fate {
@@ -80,6 +82,8 @@ pub(crate) struct Server {
     script: Mutex<Script>,
     pub(crate) clock: Arc<Virtual>,
     host: String,
+    /// By how much the venue's clock is further ahead of ours than in the beginning.
+    skew: AtomicI64,
     /// The longest chain of requests of which each waited for the one before, since the last look.
     rounds: AtomicUsize,
 }
@@ -98,7 +102,20 @@ impl Server {
     pub(crate) fn start() -> Arc<Self> {
         let host = format!("https://host{}.test", HOSTS.fetch_add(1, Ordering::SeqCst));
         let clock = Arc::new(Virtual(AtomicU64::new(NOW - 200)));
-        Arc::new(Self { script: Mutex::default(), clock, host, rounds: AtomicUsize::new(0) })
+        let (skew, rounds) = (AtomicI64::new(0), AtomicUsize::new(0));
+        Arc::new(Self { script: Mutex::default(), clock, host, skew, rounds })
+    }
+
+    /// Sets our clock, and not the venue's.
+    pub(crate) fn set_clock(&self, millis: i64) {
+        self.skew.fetch_sub(millis, Ordering::SeqCst);
+        let now = self.clock.0.load(Ordering::SeqCst);
+        self.clock.0.store(now.checked_add_signed(millis).unwrap(), Ordering::SeqCst);
+    }
+
+    /// What the venue's clock shows.
+    pub(crate) fn time(&self) -> Timestamp {
+        Timestamp((self.clock.now().0 + 200).checked_add_signed(self.skew.load(Ordering::SeqCst)).unwrap())
     }
 
     /// How many round trips it took since the last look.
@@ -171,7 +188,7 @@ impl Server {
             assert_eq!(signature, sign::signature(&secret, &sign::payload(&sent)));
             assert_eq!(key, Some(KEY));
             let stamp = sent.iter().find(|(name, _)| name == "timestamp").unwrap().1.parse::<u64>().unwrap();
-            let now = arrived.map_or(stamp, |arrived| arrived.0 + 200);
+            let now = arrived.map_or(stamp, |arrived| arrived.0);
             assert!(now.abs_diff(stamp) < 1000, "by the venue's clock: {stamp} at {now}");
         } else {
             assert_eq!(key, None, "public calls carry no key");
@@ -179,11 +196,19 @@ impl Server {
         let asked: BTreeMap<String, String> =
             sent.into_iter().filter(|(name, _)| name != "timestamp" && name != "recvWindow").collect();
         let mut fate = self.answer(&format!("{method} {short}"), &asked);
-        while let Fate::Late(wait, then) = fate {
-            self.clock.pass(wait);
-            fate = *then;
+        loop {
+            fate = match fate {
+                Fate::Late(wait, then) => {
+                    self.clock.pass(wait);
+                    *then
+                }
+                Fate::Set(millis, then) => {
+                    self.set_clock(millis);
+                    *then
+                }
+                fate => return fate,
+            }
         }
-        fate
     }
 
     pub(crate) fn always(&self, call: &str, fate: Fate) {
@@ -260,7 +285,7 @@ impl Server {
         drop(script);
         match call {
             "GET server/time" => {
-                let now = self.clock.now().0 + 200;
+                let now = self.time().0;
                 Fate::data(json!({"serverTime": now}))
             }
             _ => usual(call, symbol, asked),
@@ -479,7 +504,7 @@ impl Transport for Server {
         let build =
             |status: u16, body: Vec<u8>| http::Response::builder().status(status).body(body.into()).unwrap();
         let round = self.rounds.load(Ordering::SeqCst) + 1;
-        let arrived = Some(self.clock.now());
+        let arrived = Some(self.time());
         // What is asked at once is under way at once.
         tokio::task::yield_now().await;
         let key = key.map(|key| key.to_str().unwrap());
@@ -496,7 +521,7 @@ impl Transport for Server {
                 Ok(response)
             }
             Fate::Error(kind) => Err(TransportError::new(kind, "scripted")),
-            Fate::Late(..) => unreachable!("it was waited for"),
+            Fate::Late(..) | Fate::Set(..) => unreachable!("it was waited for"),
         }
     }
 }

@@ -235,6 +235,7 @@ async fn orders_are_cancelled_once_and_found_by_id() {
         (109_422, ""),
         (80_016, ""),
     ] {
+        server.clock.pass(Duration::from_secs(41));
         server.next(Fate::refused(code, text));
         venue.cancel(&sol, &id(3)).await.unwrap();
     }
@@ -400,4 +401,113 @@ async fn everything_is_cancelled_now_or_later() {
     }
     server.next(Fate::data(json!({"status": "FAILED"})));
     assert_eq!(switch.arm(Duration::from_secs(60)).await.unwrap_err().effect(), Effect::Unknown);
+}
+
+fn stop_loss() -> StopIntent {
+    StopIntent {
+        id: id(7),
+        symbol: symbol("SOL-USDT"),
+        side: Side::Sell,
+        position_side: PositionSide::Net,
+        trigger: Trigger::StopLoss("140".parse().unwrap()),
+        size: StopSize::Qty("2".parse().unwrap()),
+        worst: None,
+    }
+}
+
+/// The venue keeps no ids of stops: that it does not know one is no proof that the stop does not wait.
+#[tokio::test]
+async fn a_stop_that_is_known_by_its_id_alone_is_never_called_over() {
+    let sol = symbol("SOL-USDT");
+    for lost in [false, true] {
+        let server = Server::start();
+        let venue = server.venue();
+        let stops = venue.abilities().stop_orders.unwrap();
+        if lost {
+            server.next(Fate::Error(evenkeel_http::TransportErrorKind::Timeout));
+            stops.place_stops(&[stop_loss()]).await.remove(0).unwrap_err();
+        }
+        server.clock.pass(Duration::from_secs(600));
+        server.next(Fate::refused(109_421, "order not exist"));
+        let error = stops.cancel_stop(&sol, &id(7)).await.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::Unknown), "{error}");
+        assert!(error.to_string().contains("found by their number"), "{error}");
+    }
+    // By its number it is.
+    let server = Server::start();
+    let venue = server.venue();
+    let stops = venue.abilities().stop_orders.unwrap();
+    stops.place_stops(&[stop_loss()]).await.remove(0).unwrap();
+    server.clock.pass(Duration::from_secs(600));
+    server.next(Fate::refused(109_421, "order not exist"));
+    stops.cancel_stop(&sol, &id(7)).await.unwrap();
+}
+
+/// A stop that was taken as another one is an unknown outcome; by its number it can be cancelled.
+#[tokio::test]
+async fn a_stop_is_the_one_that_was_meant() {
+    for (field, value) in [("quantity", "1.9"), ("reduceOnly", "false")] {
+        let server = Server::start();
+        let venue = server.venue();
+        let stops = venue.abilities().stop_orders.unwrap();
+        let mut answer = json!({"orderId": 77, "symbol": "SOL-USDT", "side": "SELL", "quantity": "2",
+            "reduceOnly": "true", "status": "NEW"});
+        answer[field] = json!(value);
+        server.next(Fate::data(answer));
+        let error = stops.place_stops(&[stop_loss()]).await.remove(0).unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::Decode, Effect::Unknown), "{field}");
+        server.asked();
+        stops.cancel_stop(&symbol("SOL-USDT"), &id(7)).await.unwrap();
+        assert_eq!(server.writes().remove(0).1["orderId"], "77");
+    }
+}
+
+/// Closing does not depend on a list of a thousand contracts being readable now.
+#[tokio::test]
+async fn what_reduces_is_sent_with_the_contracts_that_were_read_last() {
+    let server = Server::start();
+    let venue = server.venue();
+    let close = OrderIntent { reduce_only: true, ..intent("SOL-USDT", Side::Sell, "1", "150.12") };
+    let close = [OrderRequest::reducing(close).unwrap()];
+    server.always("GET quote/contracts", Fate::refused(100_500, "busy"));
+    let error = venue.place(&close).await.remove(0).unwrap_err();
+    assert_eq!(error.effect(), Effect::NotApplied, "nothing was ever read: {error}");
+    assert_eq!(server.writes(), []);
+
+    let server = Server::start();
+    let venue = server.venue();
+    venue.reader().contracts().await.unwrap();
+    server.clock.pass(Duration::from_secs(3600));
+    server.always("GET quote/contracts", Fate::refused(100_500, "busy"));
+    venue.place(&close).await.remove(0).unwrap();
+    let stops = venue.abilities().stop_orders.unwrap();
+    stops.place_stops(&[stop_loss()]).await.remove(0).unwrap();
+    assert_eq!(server.writes().len(), 2);
+    let adds = unproven(OrderIntent { id: id(2), ..intent("SOL-USDT", Side::Buy, "1", "150.12") });
+    let [reduce] = close;
+    for outcome in venue.place(&[reduce, adds]).await {
+        assert_eq!(outcome.unwrap_err().effect(), Effect::NotApplied);
+    }
+    assert_eq!(server.writes(), []);
+}
+
+/// One contract with a name that cannot be written here does not hide the others.
+#[tokio::test]
+async fn a_contract_with_an_odd_name_is_left_out() {
+    let server = Server::start();
+    let Fate::Answer(status, body) = server.usual("GET quote/contracts", "") else { panic!("an answer") };
+    let mut body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    for name in ["币安人生-USDT", "A B-USDT", "", &"X".repeat(500)] {
+        let mut row = body["data"][0].clone();
+        row["symbol"] = json!(name);
+        body["data"].as_array_mut().unwrap().push(row);
+    }
+    server.always("GET quote/contracts", Fate::Answer(status, body.to_string().into_bytes()));
+    let venue = server.venue();
+    venue.place(&[unproven(intent("SOL-USDT", Side::Buy, "1", "150.12"))]).await.remove(0).unwrap();
+    assert_eq!(venue.reader().contracts().await.unwrap().list.len(), 6);
+    // Without any name it is no list of contracts.
+    body["data"][0].as_object_mut().unwrap().remove("symbol");
+    server.always("GET quote/contracts", Fate::Answer(status, body.to_string().into_bytes()));
+    assert_eq!(venue.reader().contracts().await.unwrap_err().kind(), ErrorKind::Decode);
 }
