@@ -53,7 +53,12 @@ impl Request {
 
     /// A look on the way to something that reduces risk: it may use what is kept for that.
     pub(crate) fn urgent(self) -> Self {
-        Self { call: Call { urgency: Urgency::ReducesRisk, ..self.call }, ..self }
+        self.at(Urgency::ReducesRisk)
+    }
+
+    /// What the call is made for decides how urgent it is, not what it asks.
+    pub(crate) fn at(self, urgency: Urgency) -> Self {
+        Self { call: Call { urgency, ..self.call }, ..self }
     }
 
     fn orders(self, short: u32, long: u32) -> Self {

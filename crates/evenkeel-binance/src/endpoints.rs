@@ -1,7 +1,8 @@
 //! Every call that this crate makes, as data: method, path, what it costs, and whether it changes anything.
 //!
-//! Weights are those of the official SDK 18.1.0 (2026-11), that of `bookTicker` the one of its documentation page; the
-//! limits are those of `exchangeInfo.rateLimits`. The venue's own count, in its headers, corrects all of them.
+//! Weights are those of the official SDK 18.1.0 (2026-11), except for that of `bookTicker`, which was written down from memory
+//! of its documentation page and not compared with it; the limits are those of `exchangeInfo.rateLimits`. The venue's own
+//! count, in its headers, corrects all of them.
 
 use evenkeel_http::{Quota, Urgency};
 use std::time::Duration;
@@ -112,10 +113,11 @@ pub(crate) const COMMISSION_RATE: Call = get("commissionRate", "/fapi/v1/commiss
 pub(crate) const OPEN_ORDERS: Call = listed("openOrders", "/fapi/v1/openOrders", 1, 40);
 pub(crate) const OPEN_ALGO_ORDERS: Call = listed("openAlgoOrders", "/fapi/v1/openAlgoOrders", 1, 40);
 pub(crate) const INCOME: Call = get("income", "/fapi/v1/income", 30);
+// Urgent where orders are resolved by them, which only the caller knows.
+pub(crate) const USER_TRADES: Call = get("userTrades", "/fapi/v1/userTrades", 5);
 // What an order is resolved by.
 pub(crate) const ORDER: Call = urgent("order", Method::Get, "/fapi/v1/order", 1);
 pub(crate) const ALGO_ORDER: Call = urgent("algoOrder", Method::Get, "/fapi/v1/algoOrder", 1);
-pub(crate) const USER_TRADES: Call = urgent("userTrades", Method::Get, "/fapi/v1/userTrades", 5);
 
 pub(crate) const PLACE: Call = call("placing an order", Method::Post, "/fapi/v1/order", 0);
 pub(crate) const PLACE_BATCH: Call = call("placing orders", Method::Post, "/fapi/v1/batchOrders", 5);
@@ -137,7 +139,7 @@ pub(crate) const COUNTDOWN: Call =
 mod tests {
     use super::*;
 
-    /// Weights as the official SDK 18.1.0 documents them, apart from the table above.
+    /// Weights as the official SDK 18.1.0 documents them (that of `bookTicker` from memory), apart from the table above.
     #[test]
     fn weights_are_the_documented_ones() {
         let documented = [
@@ -183,7 +185,6 @@ mod tests {
             LEVERAGE_BRACKET,
             ORDER,
             ALGO_ORDER,
-            USER_TRADES,
             PLACE_ALGO,
             CANCEL,
             CANCEL_ALGO,
@@ -192,8 +193,17 @@ mod tests {
         ] {
             assert_eq!(call.urgency, Urgency::ReducesRisk, "{}", call.name);
         }
-        for call in [PLACE, PLACE_BATCH, LEVERAGE, MARGIN_TYPE, POSITION_MARGIN, ACCOUNT, OPEN_ORDERS, INCOME]
-        {
+        for call in [
+            PLACE,
+            PLACE_BATCH,
+            LEVERAGE,
+            MARGIN_TYPE,
+            POSITION_MARGIN,
+            ACCOUNT,
+            OPEN_ORDERS,
+            INCOME,
+            USER_TRADES,
+        ] {
             assert_eq!(call.urgency, Urgency::Ordinary, "{}", call.name);
         }
         for call in [FUNDING_INFO, FUNDING_RATE] {

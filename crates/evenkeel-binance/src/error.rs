@@ -22,7 +22,7 @@ const LIMIT_WAIT: Duration = Duration::from_secs(60);
 const BAN_WAIT: Duration = Duration::from_secs(120);
 /// The longest ban that is believed: the venue's end after three days.
 const BAN_MAX: Duration = Duration::from_secs(3 * 24 * 3600);
-/// The longest wait after HTTP 429 that is believed. The longest of the venue's windows is five minutes, and whatever
+/// The longest wait after HTTP 429 or 403 that is believed. The longest of the venue's windows is five minutes, and whatever
 /// stands between us and the venue must not lock an account out for longer.
 const LIMIT_MAX: Duration = Duration::from_secs(300);
 /// The shortest: a moment that has passed already, by a clock that is a little wrong, is no reason to ask at once.
@@ -116,7 +116,7 @@ pub(crate) fn http_failure(
         (403, None) => {
             let mut failure =
                 Failure::nothing(RateLimited, format!("the venue's firewall refused it: {plain}"));
-            failure.retry_after = Some(retry_after.unwrap_or(BAN_WAIT).clamp(WAIT_MIN, BAN_MAX));
+            failure.retry_after = Some(retry_after.unwrap_or(BAN_WAIT).clamp(WAIT_MIN, LIMIT_MAX));
             failure
         }
         (408, _) => Failure::new(Timeout, May, "no answer from behind the venue's gateway"),
@@ -244,9 +244,13 @@ mod tests {
         let found = http_failure(429, b"slow down", None, now).unwrap();
         assert_eq!(found.retry_after, Some(LIMIT_WAIT));
         // Neither at once, nor for days where nobody was banned.
-        for (status, told, expected) in
-            [(429, 0, WAIT_MIN), (418, 0, WAIT_MIN), (429, 1_000_000, LIMIT_MAX), (418, 1_000_000, BAN_MAX)]
-        {
+        for (status, told, expected) in [
+            (429, 0, WAIT_MIN),
+            (418, 0, WAIT_MIN),
+            (429, 1_000_000, LIMIT_MAX),
+            (418, 1_000_000, BAN_MAX),
+            (403, 1_000_000, LIMIT_MAX),
+        ] {
             let found = http_failure(status, b"x", Some(Duration::from_secs(told)), now).unwrap();
             assert_eq!(found.retry_after, Some(expected), "{status} {told}");
         }

@@ -110,7 +110,7 @@ wire! {
     /// A conditional order.
     AlgoOrder {
         algo_id, client_algo_id, order_type, symbol, side, position_side, quantity, algo_status, trigger_price, price,
-        activate_price, close_position, reduce_only, actual_order_id, update_time,
+        activate_price, close_position, reduce_only, actual_order_id, actual_qty, update_time,
     }
 }
 wire! {

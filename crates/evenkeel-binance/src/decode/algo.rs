@@ -58,6 +58,8 @@ pub struct AlgoRecord {
     pub status: AlgoStatus,
     /// The venue's number of the order that it became, once it did.
     pub order_id: Option<String>,
+    /// What that order executed, where the answer has it.
+    pub executed: Option<Qty>,
     /// When it last changed, where the answer has it.
     pub updated: Option<Timestamp>,
 }
@@ -108,6 +110,13 @@ pub fn decode_algo_orders(body: Body<'_>) -> Result<Vec<AlgoRecord>, DecodeError
     rows.map(|(index, raw)| record(&root.index(index, Some(raw)))).collect()
 }
 
+/// As [`decode_algo_orders`], where a row that is not understood takes none of the others with it.
+pub(crate) fn decode_algo_rows(body: Body<'_>) -> Result<Vec<Result<AlgoRecord, DecodeError>>, DecodeError> {
+    let root = Node::root(body)?;
+    let rows = root.array()?.into_iter().enumerate();
+    Ok(rows.map(|(index, raw)| record(&root.index(index, Some(raw)))).collect())
+}
+
 fn record(row: &Node<'_, '_>) -> Result<AlgoRecord, DecodeError> {
     let wire: wire::AlgoOrder<'_> = row.object()?;
     let side = side(&row.key("side", wire.side))?;
@@ -151,6 +160,10 @@ fn record(row: &Node<'_, '_>) -> Result<AlgoRecord, DecodeError> {
         kind: order_kind(&row.key("orderType", wire.order_type).string()?),
         status,
         order_id,
+        executed: match row.key("actualQty", wire.actual_qty).filled() {
+            Some(node) => Some(node.number()?),
+            None => None,
+        },
         updated: match row.key("updateTime", wire.update_time).optional() {
             Some(node) => Some(Timestamp(node.integer()?)),
             None => None,

@@ -14,13 +14,14 @@ pub use account::{
     decode_account_alias, decode_account_config, decode_commission_rate, decode_position_risk,
     decode_symbol_configs,
 };
-pub(crate) use algo::ALGO_PREFIX;
+pub(crate) use algo::{ALGO_PREFIX, decode_algo_rows};
 pub use algo::{AlgoRecord, AlgoStatus, decode_algo_order, decode_algo_orders};
 pub use evenkeel_http::json::{Body, DecodeError, DecodeErrorKind};
 pub use market::{
     Brackets, Listing, Market, Markets, decode_exchange_info, decode_funding_info, decode_leverage_brackets,
 };
 pub use order::{BatchItem, OrderRecord, decode_batch, decode_order, decode_orders};
+pub(crate) use order::{decode_order_rows, decode_order_symbols};
 pub use price::{Book, Premium, decode_book_ticker, decode_funding_rates, decode_premium_index};
 pub use report::{Income, UserTrade, decode_income, decode_user_trades};
 pub use setter::{decode_algo_cancelled, decode_countdown, decode_done, decode_leverage, decode_server_time};

@@ -124,6 +124,27 @@ pub fn decode_orders(body: Body<'_>) -> Result<Vec<OrderRecord>, DecodeError> {
     .collect()
 }
 
+/// As [`decode_orders`], where a row that is not understood takes none of the others with it.
+pub(crate) fn decode_order_rows(
+    body: Body<'_>,
+) -> Result<Vec<Result<OrderRecord, DecodeError>>, DecodeError> {
+    let root = Node::root(body)?;
+    let row = |row: Node<'_, '_>| order(&row, &row.object()?);
+    let rows = root.array()?.into_iter().enumerate();
+    Ok(rows.map(|(index, raw)| row(root.index(index, Some(raw)))).collect())
+}
+
+/// Of each order of a list what it is in: whatever else its row holds.
+pub(crate) fn decode_order_symbols(body: Body<'_>) -> Result<Vec<Result<Symbol, DecodeError>>, DecodeError> {
+    let root = Node::root(body)?;
+    let row = |row: Node<'_, '_>| {
+        let wire: wire::Order<'_> = row.object()?;
+        row.key("symbol", wire.symbol).symbol()
+    };
+    let rows = root.array()?.into_iter().enumerate();
+    Ok(rows.map(|(index, raw)| row(root.index(index, Some(raw)))).collect())
+}
+
 /// One outcome within a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // An order or its refusal: there is nothing in between.

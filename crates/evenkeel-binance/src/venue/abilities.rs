@@ -7,15 +7,14 @@ use evenkeel_exchange::{
     CancelAll, DeadManSwitch, Effect, ErrorKind, Operation, Protective, Result, StopIntent, StopOrders,
     StopState, StopStatus, async_trait,
 };
-use evenkeel_http::{Failure, cut};
-use evenkeel_types::{ClientOrderId, OrderKind, Symbol, Timestamp};
+use evenkeel_http::{Failure, Urgency, cut};
+use evenkeel_types::{ClientOrderId, OrderKind, Qty, Symbol, Timestamp};
 use futures_util::future::{join, join_all};
 
-use super::plumbing::SETTLED;
 use super::trader::{Binance, Which, is_gone};
 use crate::decode::{
-    AlgoRecord, AlgoStatus, OrderRecord, decode_algo_cancelled, decode_algo_order, decode_algo_orders,
-    decode_countdown, decode_done, decode_orders,
+    AlgoRecord, AlgoStatus, DecodeError, Markets, OrderRecord, decode_algo_cancelled, decode_algo_order,
+    decode_algo_rows, decode_countdown, decode_done, decode_order_rows, decode_order_symbols,
 };
 use crate::encode::{self, Request, algo_by_id};
 use crate::endpoints;
@@ -25,6 +24,20 @@ use crate::endpoints;
 const SWITCH_MIN: Duration = Duration::from_secs(1);
 
 type Outcome<T> = std::result::Result<T, Failure>;
+
+/// How many orders that are not understood an error names.
+const NAMED_MAX: usize = 3;
+/// For how long the venue keeps the record of an order that ended without an execution, and an hour for the clocks. Of one
+/// that was executed it keeps it for 90 days.
+const UNTRADED_KEPT: Duration = Duration::from_secs(3 * 24 * 3600 + 3600);
+
+/// What rests, and what is said of the rows that are not understood.
+#[derive(Debug)]
+struct Resting {
+    ordinary: Vec<OrderRecord>,
+    conditional: Vec<AlgoRecord>,
+    unread: Vec<Failure>,
+}
 
 /// One write of a cancelling of everything.
 #[derive(Debug)]
@@ -56,13 +69,17 @@ impl StopOrders for Binance {
                 return stops.iter().map(|_| Err(self.error(operation, &failure))).collect();
             }
         };
-        let requests: Vec<Result<Request>> = stops
-            .iter()
-            .map(|stop| {
-                let market = self.market(operation, &markets, &stop.symbol)?;
-                encode::stop(stop, market).map_err(|failure| self.error(operation, &failure))
-            })
-            .collect();
+        let encoded = |stop: &StopIntent, markets: &Markets| {
+            let market = self.market(operation, markets, &stop.symbol)?;
+            encode::stop(stop, market).map_err(|failure| self.error(operation, &failure))
+        };
+        let mut requests: Vec<Result<Request>> = stops.iter().map(|stop| encoded(stop, &markets)).collect();
+        if requests.iter().any(Result::is_err)
+            && let Some(markets) = self.reader.accounts.newer_rules(operation).await
+        {
+            let refused = stops.iter().zip(&mut requests).filter(|(_, request)| request.is_err());
+            refused.for_each(|(stop, request)| *request = encoded(stop, &markets));
+        }
         // The clock once for all of them.
         if requests.iter().any(Result::is_ok)
             && let Err(failure) = self.plumbing().ready().await
@@ -97,9 +114,7 @@ impl StopOrders for Binance {
     }
 
     async fn cancel_stop(&self, symbol: &Symbol, id: &ClientOrderId) -> Result<()> {
-        let operation = Operation::CancelStop;
-        let ended = self.has_ended(id);
-        self.cancel_algo(operation, symbol, Which::Ours(id), ended).await
+        self.cancel_algo(Operation::CancelStop, symbol, Which::Ours(id)).await
     }
 }
 
@@ -144,24 +159,33 @@ impl Binance {
         }
     }
 
-    /// Where a stop order stands; what its order executed is in that order's own record.
+    /// Where a stop order stands. What its order executed is in that order's own record, which can come late and goes after
+    /// three days where nothing was executed; the conditional order has the size too.
     async fn stop_status(&self, operation: Operation, record: &AlgoRecord) -> Result<StopStatus> {
+        let executed = record.executed.is_some_and(Qty::is_positive);
         let of_order = |order: &OrderRecord| match (order.status.is_terminal(), order.filled.is_zero()) {
             (false, _) => StopStatus::Triggered,
             (true, false) => StopStatus::Executed,
+            // The two answers are of two moments; what was executed stays so.
+            (true, true) if executed => StopStatus::Executed,
             (true, true) => StopStatus::Cancelled,
         };
         match (record.status, &record.order_id) {
             (AlgoStatus::New, _) => Ok(StopStatus::Waiting),
             (AlgoStatus::Rejected, _) => Ok(StopStatus::Rejected),
             (status, Some(number)) => {
-                let order = self.reader.record_by_number(operation, &record.symbol, number).await?;
+                let urgency = Urgency::ReducesRisk;
+                let order = self.reader.record_by_number(operation, &record.symbol, number, urgency).await?;
                 match (order, status) {
                     (Some(order), _) => Ok(of_order(&order)),
                     // Its record can come into view later than the order.
                     (None, AlgoStatus::Triggered) => Ok(StopStatus::Triggered),
-                    // One that ended without trading is forgotten after three days; a young one is not in view yet.
-                    (None, _) if self.has_settled(record) => Ok(StopStatus::Cancelled),
+                    (None, _) if executed => Ok(StopStatus::Executed),
+                    // Both say that nothing was executed: the conditional order itself, and that its order is forgotten
+                    // after three days, as none is that was executed.
+                    (None, _) if record.executed.is_some() && self.is_older(record, UNTRADED_KEPT) => {
+                        Ok(StopStatus::Cancelled)
+                    }
                     (None, _) => {
                         let problem =
                             format!("order {} of a stop order is not in view yet; ask again", cut(number));
@@ -171,6 +195,7 @@ impl Binance {
             }
             (AlgoStatus::Triggered, None) => Ok(StopStatus::Triggered),
             (AlgoStatus::Cancelled | AlgoStatus::Expired, None) => Ok(StopStatus::Cancelled),
+            (AlgoStatus::Finished, None) if executed => Ok(StopStatus::Executed),
             (AlgoStatus::Finished, None) => {
                 let problem = format!("stop order {} is finished, and names no order", cut(&record.algo_id));
                 Err(self.error(operation, &Failure::nothing(ErrorKind::Decode, problem)))
@@ -178,24 +203,17 @@ impl Binance {
         }
     }
 
-    /// Whether a stop order changed so long ago that the record of its order must be in view.
-    fn has_settled(&self, record: &AlgoRecord) -> bool {
+    /// Whether a stop order last changed longer ago than this.
+    fn is_older(&self, record: &AlgoRecord, age: Duration) -> bool {
         let now = self.plumbing().by_venue(self.now());
-        record.updated.is_some_and(|updated| now.since(updated) >= SETTLED)
+        record.updated.is_some_and(|updated| now.since(updated) > age)
     }
 
     pub(super) async fn cancel_algo_number(&self, symbol: &Symbol, number: u64) -> Result<()> {
-        // It has a number, so it was placed.
-        self.cancel_algo(Operation::Cancel, symbol, Which::Number(&number.to_string()), true).await
+        self.cancel_algo(Operation::Cancel, symbol, Which::Number(&number.to_string())).await
     }
 
-    async fn cancel_algo(
-        &self,
-        operation: Operation,
-        symbol: &Symbol,
-        which: Which<'_>,
-        unknown_is_over: bool,
-    ) -> Result<()> {
+    async fn cancel_algo(&self, operation: Operation, symbol: &Symbol, which: Which<'_>) -> Result<()> {
         let request = |call| match which {
             Which::Ours(id) => algo_by_id(call, symbol, id),
             Which::Number(number) => Request::of(call, symbol).with("algoId", number),
@@ -218,6 +236,12 @@ impl Binance {
             Err(failure) if is_gone(&failure) => {}
             Err(failure) => return Err(failed(failure)),
         }
+        // After the venue's answer: only then its clock is known for sure.
+        let unknown_is_over = match which {
+            Which::Ours(id) => self.has_ended(id),
+            // It has a number, so it was placed.
+            Which::Number(_) => true,
+        };
         match self.algo_record(&request(endpoints::ALGO_ORDER)).await.map_err(failed)? {
             Some(record) if record.symbol != *symbol || !is_asked(&record.algo_id, &record.client_id) => {
                 let problem =
@@ -228,6 +252,17 @@ impl Binance {
                 let problem = format!("stop order {} is still waiting", cut(&record.algo_id));
                 Err(failed(Failure::nothing(ErrorKind::NotFound, problem)))
             }
+            // Whoever wants an order gone wants gone what it became, too.
+            Some(record) if operation == Operation::Cancel && record.status == AlgoStatus::Triggered => {
+                match record.order_id {
+                    Some(number) => self.cancel_number(operation, symbol, &number, self.now()).await,
+                    None => {
+                        let problem =
+                            "it has triggered; its order is not named yet, read the open orders again";
+                        Err(failed(Failure::nothing(ErrorKind::NotFound, problem)))
+                    }
+                }
+            }
             Some(_) => Ok(()),
             None if unknown_is_over => Ok(()),
             None => {
@@ -237,8 +272,9 @@ impl Binance {
         }
     }
 
-    /// Open orders of one symbol or of all, ordinary and conditional ones.
-    async fn resting(&self, symbol: Option<&Symbol>) -> Outcome<(Vec<OrderRecord>, Vec<AlgoRecord>)> {
+    /// Open orders of one symbol or of all, ordinary and, where they go too, conditional ones; and what could not be read of
+    /// them.
+    async fn resting(&self, symbol: Option<&Symbol>, protective: Protective) -> Outcome<Resting> {
         let request = |call| match symbol {
             Some(symbol) => Request::of(call, symbol).urgent(),
             None => Request::all(call).urgent(),
@@ -246,16 +282,22 @@ impl Binance {
         let (ordinary, conditional) = (request(endpoints::OPEN_ORDERS), request(endpoints::OPEN_ALGO_ORDERS));
         // The clock once for both.
         self.plumbing().ready().await?;
-        let (ordinary, conditional) = join(
-            self.plumbing().ask(Operation::Snapshot, &ordinary),
-            self.plumbing().ask(Operation::Snapshot, &conditional),
-        )
+        let (ordinary, conditional) = join(self.plumbing().ask(Operation::Snapshot, &ordinary), async {
+            match protective {
+                Protective::Keep => None,
+                Protective::Cancel => Some(self.plumbing().ask(Operation::Snapshot, &conditional).await),
+            }
+        })
         .await;
-        let unread = |error: crate::decode::DecodeError| Failure::undecoded(&error, Effect::NotApplied);
-        Ok((
-            decode_orders(ordinary?.body()).map_err(unread)?,
-            decode_algo_orders(conditional?.body()).map_err(unread)?,
-        ))
+        let undecoded = |error: DecodeError| Failure::undecoded(&error, Effect::NotApplied);
+        let ordinary = decode_order_rows(ordinary?.body()).map_err(undecoded)?;
+        let conditional = match conditional {
+            None => Vec::new(),
+            Some(reply) => decode_algo_rows(reply?.body()).map_err(undecoded)?,
+        };
+        let (ordinary, unread) = understood(ordinary);
+        let (conditional, others) = understood(conditional);
+        Ok(Resting { ordinary, conditional, unread: unread.into_iter().chain(others).collect() })
     }
 
     /// Carries out many writes at once. An error of one is `Unknown` where another one was carried out.
@@ -278,26 +320,21 @@ impl Binance {
         }))
         .await;
         let any = sent.iter().any(Outcome::is_ok);
-        let mut failures = sent.into_iter().filter_map(Outcome::err).filter(|failure| !is_gone(failure));
-        match failures.next() {
-            None => Ok(()),
-            Some(first) => {
-                let unknown = any || failures.any(|failure| failure.effect == Effect::Unknown);
-                Err(if unknown { Failure { effect: Effect::Unknown, ..first } } else { first })
-            }
-        }
+        let failures = sent.into_iter().filter_map(Outcome::err).filter(|failure| !is_gone(failure));
+        told(any, failures.collect())
     }
 }
 
 #[async_trait]
 impl CancelAll for Binance {
     /// Open orders are read, and cancelled with one request for each symbol and book that has some. `Keep` leaves all
-    /// conditional orders.
+    /// conditional orders. One that is not understood keeps none of the others; it is told as an error afterwards.
     async fn cancel_all(&self, symbol: Option<&Symbol>, protective: Protective) -> Result<u32> {
         let operation = Operation::CancelAll;
         let decided = self.now();
         let failed = |failure: Failure| self.error(operation, &failure);
-        let (ordinary, conditional) = self.resting(symbol).await.map_err(failed)?;
+        let Resting { ordinary, conditional, unread } =
+            self.resting(symbol, protective).await.map_err(failed)?;
         let keep = protective == Protective::Keep;
         let mut writes = Vec::new();
         let mut count: usize = 0;
@@ -308,7 +345,8 @@ impl CancelAll for Binance {
             let plain: Vec<&OrderRecord> =
                 of_symbol.iter().filter(|order| !keep || order.kind == OrderKind::Limit).copied().collect();
             count = count.saturating_add(plain.len());
-            if plain.len() == of_symbol.len() {
+            // One that is not understood may protect: then nothing is swept away either.
+            if plain.len() == of_symbol.len() && (!keep || unread.is_empty()) {
                 writes.push(Sweep::All(Request::of(endpoints::CANCEL_ALL, symbol)));
                 continue;
             }
@@ -322,7 +360,9 @@ impl CancelAll for Binance {
                 symbols.into_iter().map(|symbol| Sweep::All(Request::of(endpoints::CANCEL_ALL_ALGO, symbol))),
             );
         }
+        let any = !writes.is_empty();
         self.together(operation, writes, decided).await.map_err(failed)?;
+        told(any, unread).map_err(failed)?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 }
@@ -351,18 +391,16 @@ impl DeadManSwitch for Binance {
 }
 
 impl Binance {
-    /// Sets the countdown of every symbol that is concerned; zero switches it off.
+    /// Sets the countdown of every symbol that is concerned; zero switches it off. What is known to have orders is not kept
+    /// waiting by a list that cannot be read: that is told afterwards.
     async fn countdown(&self, operation: Operation, millis: u64) -> Outcome<()> {
         let decided = self.now();
         self.plumbing().ready().await?;
-        let open =
-            self.plumbing().ask(Operation::Snapshot, &Request::all(endpoints::OPEN_ORDERS).urgent()).await;
-        let ordinary =
-            decode_orders(open?.body()).map_err(|error| Failure::undecoded(&error, Effect::NotApplied))?;
+        let (open, unread) = self.symbols_with_orders().await;
         let symbols: BTreeSet<Symbol> = {
             let mut memory = self.reader.accounts.memory.lock();
-            let mut symbols: BTreeSet<Symbol> = ordinary.into_iter().map(|order| order.symbol).collect();
-            symbols.extend(memory.used.iter().chain(&memory.armed).cloned());
+            let symbols: BTreeSet<Symbol> =
+                open.iter().chain(&memory.used).chain(&memory.armed).cloned().collect();
             // Before it is sent: one whose answer is lost may be armed.
             if millis > 0 {
                 memory.armed = symbols.clone();
@@ -381,16 +419,68 @@ impl Binance {
             Err(Failure::new(ErrorKind::Decode, Effect::Unknown, problem))
         }))
         .await;
-        let any = sent.iter().any(Outcome::is_ok);
-        match sent.into_iter().find_map(Outcome::err) {
-            None => {
-                if millis == 0 {
-                    self.reader.accounts.memory.lock().armed.clear();
+        {
+            let mut memory = self.reader.accounts.memory.lock();
+            for (symbol, outcome) in symbols.iter().zip(&sent) {
+                // Where nothing rests and nothing can be placed there is nothing to cancel the next time.
+                if outcome.as_ref().is_err_and(is_delisted) && !open.contains(symbol) {
+                    memory.used.remove(symbol);
+                    memory.armed.remove(symbol);
                 }
-                Ok(())
             }
-            Some(first) if any => Err(Failure { effect: Effect::Unknown, ..first }),
-            Some(first) => Err(first),
+            if millis == 0 && sent.iter().all(Outcome::is_ok) {
+                memory.armed.clear();
+            }
+        }
+        let any = sent.iter().any(Outcome::is_ok);
+        let failures: Vec<Failure> = sent.into_iter().filter_map(Outcome::err).chain(unread).collect();
+        told(any, failures)
+    }
+
+    /// The symbols of all ordinary orders that rest, and what could not be read of them.
+    async fn symbols_with_orders(&self) -> (BTreeSet<Symbol>, Option<Failure>) {
+        let request = Request::all(endpoints::OPEN_ORDERS).urgent();
+        let rows = self.plumbing().ask(Operation::Snapshot, &request).await.and_then(|reply| {
+            decode_order_symbols(reply.body()).map_err(|error| Failure::undecoded(&error, Effect::NotApplied))
+        });
+        match rows {
+            Ok(rows) => {
+                let (symbols, unread) = understood(rows);
+                (symbols.into_iter().collect(), unread)
+            }
+            Err(failure) => (BTreeSet::new(), Some(failure.unwritten())),
         }
     }
+}
+
+/// The rows that are understood, and a word about the others.
+fn understood<T>(rows: Vec<std::result::Result<T, DecodeError>>) -> (Vec<T>, Option<Failure>) {
+    let (mut known, mut others) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        match row {
+            Ok(row) => known.push(row),
+            Err(error) => others.push(error.to_string()),
+        }
+    }
+    let unread = (!others.is_empty()).then(|| {
+        let named = others.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+        let problem =
+            format!("{} open orders are not understood, and stay as they are: {named}", others.len());
+        Failure::nothing(ErrorKind::Decode, problem)
+    });
+    (known, unread)
+}
+
+/// What several writes come to: `Unknown` where one was carried out or may have been.
+fn told(any: bool, failures: Vec<Failure>) -> Outcome<()> {
+    let unknown = any || failures.iter().any(|failure| failure.effect == Effect::Unknown);
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some(first) => Err(if unknown { Failure { effect: Effect::Unknown, ..first } } else { first }),
+    }
+}
+
+/// Whether the venue says that the symbol is not, or not any more, or takes no orders.
+fn is_delisted(failure: &Failure) -> bool {
+    matches!(failure.answered(), Some("-1121" | "-1122" | "-4141"))
 }

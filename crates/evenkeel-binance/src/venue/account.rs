@@ -3,19 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use evenkeel_exchange::{Error, ErrorKind, Operation, Result};
 use evenkeel_http::Failure;
 use evenkeel_types::{AccountId, FeeRates, LeverageSetting, OpenOrder, Scope, Snapshot, Symbol, Timestamp};
 
 use super::memory::{Intervals, Memory};
-use super::plumbing::{Answers, Key, Plumbing, Reply};
+use super::plumbing::{Answers, Key, Plumbing, READ_PATIENCE, Reply};
 use crate::decode::{
-    AccountInput, AccountState, Book, Markets, PositionRow, Premium, SymbolSetting, agree, check_mode,
-    decode_account, decode_account_alias, decode_account_config, decode_algo_orders, decode_book_ticker,
-    decode_commission_rate, decode_exchange_info, decode_funding_info, decode_leverage_brackets,
-    decode_orders, decode_position_risk, decode_premium_index, decode_snapshot, decode_symbol_configs,
-    setting,
+    AccountConfig, AccountInput, AccountState, Book, Brackets, DecodeError, Listing, Markets, PositionRow,
+    Premium, SymbolSetting, agree, check_mode, decode_account, decode_account_alias, decode_account_config,
+    decode_algo_orders, decode_book_ticker, decode_commission_rate, decode_exchange_info,
+    decode_funding_info, decode_leverage_brackets, decode_orders, decode_position_risk, decode_premium_index,
+    decode_snapshot, decode_symbol_configs, setting,
 };
 use crate::encode::Request;
 use crate::endpoints;
@@ -23,6 +24,38 @@ use crate::endpoints;
 /// How often account and positions are read until both are of one moment. They are two answers, and a fill between them
 /// is rare; two in a row are an account that somebody else trades at this very moment.
 const AGREEMENT_TRIES: usize = 3;
+/// How far apart the questions may be that one account is put together from. They leave at once; what is read again because
+/// it did not agree can be later than the rest.
+const SPREAD_MAX: Duration = Duration::from_secs(5);
+/// How long an order waits for the rate limit only because another one of its call may be refused wrongly.
+const RULES_PATIENCE: Duration = Duration::from_secs(1);
+/// What has to be of one moment, or money and orders are counted twice or not at all.
+const OF_ONE_MOMENT: [Key; 8] = [
+    Key::Config,
+    Key::State,
+    Key::Positions,
+    Key::Settings,
+    Key::Premiums,
+    Key::Books,
+    Key::Orders,
+    Key::AlgoOrders,
+];
+
+type Listings = BTreeMap<Symbol, std::result::Result<Listing, DecodeError>>;
+
+/// How the account stands, and how it is set up.
+struct Standing {
+    config: AccountConfig,
+    settings: BTreeMap<Symbol, SymbolSetting>,
+    state: AccountState,
+    positions: Vec<PositionRow>,
+}
+
+impl Standing {
+    fn held(&self) -> impl Iterator<Item = Symbol> + '_ {
+        self.state.held.iter().map(|held| held.symbol.clone())
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Accounts {
@@ -49,18 +82,10 @@ impl Accounts {
             // Only for what comes later; the account itself is dated by its own answers.
             let _ = self.plumbing.learn_time(reply);
         }
-        // The mode first: in another one every balance means something else.
-        let config = self.decoded(operation, &answers, &Key::Config, decode_account_config)?;
-        let settings = self.decoded(operation, &answers, &Key::Settings, decode_symbol_configs)?;
-        self.plumbing.understood(operation, check_mode(&config, &settings))?;
-        if let Ok(reply) = answers.get(&Key::Settings) {
-            self.memory.lock().learn_settings(reply.began, &settings);
-        }
+        let mut standing = self.standing(operation, &answers)?;
         let markets = self.markets_of(operation, &answers, began)?;
-
-        let (mut state, mut positions) = self.standing(operation, &answers)?;
         let mut needed = scope.symbols.clone();
-        needed.extend(state.held.iter().map(|held| held.symbol.clone()));
+        needed.extend(standing.held());
         for symbol in &needed {
             match markets.get(symbol) {
                 Some(Ok(_)) => {}
@@ -70,19 +95,28 @@ impl Accounts {
         }
         for _ in 1..AGREEMENT_TRIES {
             let mut more = self.missing_fees(&answers, &needed, began);
-            let agree = agree(&state, &positions);
-            if !agree {
-                more.extend([Key::State, Key::Positions]);
+            if answers.spread(&OF_ONE_MOMENT) > SPREAD_MAX {
+                more.extend(OF_ONE_MOMENT);
+            } else if !agree(&standing.state, &standing.positions) {
+                // Orders too: what was filled between the two answers may still rest in the list that was read.
+                more.extend([Key::State, Key::Positions, Key::Orders, Key::AlgoOrders]);
             }
             if more.is_empty() {
                 break;
             }
             answers.extend(self.plumbing.gather(operation, more).await);
-            if !agree {
-                (state, positions) = self.standing(operation, &answers)?;
-                needed.extend(state.held.iter().map(|held| held.symbol.clone()));
-            }
+            standing = self.standing(operation, &answers)?;
+            needed.extend(standing.held());
         }
+        let spread = answers.spread(&OF_ONE_MOMENT);
+        if spread > SPREAD_MAX {
+            let problem = format!(
+                "account and orders were read {} ms apart; of two moments they are no account, read again",
+                spread.as_millis()
+            );
+            return Err(self.plumbing.error(operation, &Failure::nothing(ErrorKind::Timeout, problem)));
+        }
+        let Standing { config, settings, state, positions } = standing;
         self.memory.lock().held = state.held.iter().map(|held| held.symbol.clone()).collect();
         let prices = |key: &Key| answers.get(key).map_err(self.failed(operation));
         let premiums: BTreeMap<Symbol, Premium> = self
@@ -111,17 +145,7 @@ impl Accounts {
 
     /// What is asked for before anything is known.
     fn first_round(&self, scope: &Scope, now: Timestamp) -> BTreeSet<Key> {
-        let mut wanted: BTreeSet<Key> = [
-            Key::Config,
-            Key::State,
-            Key::Positions,
-            Key::Settings,
-            Key::Premiums,
-            Key::Books,
-            Key::Orders,
-            Key::AlgoOrders,
-        ]
-        .into();
+        let mut wanted = BTreeSet::from(OF_ONE_MOMENT);
         if self.plumbing.is_time_due() {
             wanted.insert(Key::Clock);
         }
@@ -151,10 +175,17 @@ impl Accounts {
         self.plumbing.understood(operation, decode(reply.body()))
     }
 
-    fn standing(&self, operation: Operation, answers: &Answers) -> Result<(AccountState, Vec<PositionRow>)> {
+    fn standing(&self, operation: Operation, answers: &Answers) -> Result<Standing> {
+        // The mode first: in another one every balance means something else.
+        let config = self.decoded(operation, answers, &Key::Config, decode_account_config)?;
+        let settings = self.decoded(operation, answers, &Key::Settings, decode_symbol_configs)?;
+        self.plumbing.understood(operation, check_mode(&config, &settings))?;
+        if let Ok(reply) = answers.get(&Key::Settings) {
+            self.memory.lock().learn_settings(reply.began, &settings);
+        }
         let state = self.decoded(operation, answers, &Key::State, decode_account)?;
         let positions = self.decoded(operation, answers, &Key::Positions, decode_position_risk)?;
-        Ok((state, positions))
+        Ok(Standing { config, settings, state, positions })
     }
 
     /// When the oldest of these answers was asked for: nothing in the snapshot's account is older than it says.
@@ -281,13 +312,18 @@ impl Accounts {
         if let Some(markets) = known {
             return Ok(markets);
         }
+        let (at, listings, brackets) = self.listings(operation, answers)?;
+        let intervals = self.intervals_of(operation, answers)?;
+        let markets = Arc::new(Markets::new(listings, &brackets, &intervals));
+        self.memory.lock().learn_markets(at, &markets);
+        Ok(markets)
+    }
+
+    fn listings(&self, operation: Operation, answers: &Answers) -> Result<(Timestamp, Listings, Brackets)> {
         let info = answers.get(&Key::Info).map_err(self.failed(operation))?;
         let listings = self.plumbing.understood(operation, decode_exchange_info(info.body()))?;
         let brackets = self.decoded(operation, answers, &Key::Brackets, decode_leverage_brackets)?;
-        let intervals = self.intervals_of(operation, answers)?;
-        let markets = Arc::new(Markets::new(listings, &brackets, &intervals));
-        self.memory.lock().learn_markets(info.began, &markets);
-        Ok(markets)
+        Ok((info.began, listings, brackets))
     }
 
     fn intervals_of(&self, operation: Operation, answers: &Answers) -> Result<Intervals> {
@@ -333,8 +369,34 @@ impl Accounts {
         let read = match known {
             Some(markets) if symbols.into_iter().all(|symbol| markets.get(symbol).is_some()) => Ok(markets),
             // One that was listed after the last reading is looked for once more.
-            _ => self.markets(Operation::Instruments).await,
+            _ => self.rules(Operation::Instruments, READ_PATIENCE).await,
         };
         read.map_err(|error| self.plumbing.error(operation, &Failure::of(&error).unwritten()))
+    }
+
+    /// The rules, read now, where those at hand are so old that they may have changed. What they refuse is refused for
+    /// good only then: a close must not fail by a rule that is no more.
+    pub(super) async fn newer_rules(&self, operation: Operation) -> Option<Arc<Markets>> {
+        let young = self.memory.lock().young_rules(self.plumbing.now());
+        match young {
+            Some(_) => None,
+            // Where they cannot be read, those at hand are what there is.
+            None => self.rules(operation, RULES_PATIENCE).await.ok(),
+        }
+    }
+
+    /// What orders are checked by. Funding intervals are no part of that: their list has a limit of its own, and must not
+    /// stop a close.
+    async fn rules(&self, operation: Operation, patience: Duration) -> Result<Arc<Markets>> {
+        let known = self.memory.lock().young_rules(self.plumbing.now());
+        if let Some(markets) = known {
+            return Ok(markets);
+        }
+        let answers = self.plumbing.gather_within(operation, [Key::Info, Key::Brackets], patience).await;
+        let (at, listings, brackets) = self.listings(operation, &answers)?;
+        let intervals = self.memory.lock().last_intervals().unwrap_or_default();
+        let markets = Arc::new(Markets::new(listings, &brackets, &intervals));
+        self.memory.lock().learn_rules(at, &markets);
+        Ok(markets)
     }
 }

@@ -1,6 +1,6 @@
 //! What is remembered between calls, and for how long it may be used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(super) struct Memory(Mutex<Known>);
 #[derive(Debug, Default)]
 pub(super) struct Known {
     markets: Option<(Timestamp, Arc<Markets>)>,
+    /// What orders are checked by: the same, or younger and perhaps without the funding intervals.
+    rules: Option<(Timestamp, Arc<Markets>)>,
     intervals: Option<(Timestamp, Intervals)>,
     fees: BTreeMap<Symbol, (Timestamp, FeeRates)>,
     pub(super) alias: Option<AccountId>,
@@ -43,6 +45,8 @@ pub(super) struct Known {
     settings: BTreeMap<Symbol, (Timestamp, Leverage)>,
     /// Which of our ids an order number has; none for others' orders. Each symbol counts by itself.
     numbers: BTreeMap<(Symbol, String), Option<ClientOrderId>>,
+    /// The same numbers, oldest first.
+    learned: VecDeque<(Symbol, String)>,
 }
 
 fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
@@ -63,11 +67,21 @@ impl Known {
     }
 
     pub(super) fn markets_for_writes(&self, now: Timestamp) -> Option<Arc<Markets>> {
-        fresh(self.markets.as_ref(), now, MARKETS_AGE_FOR_WRITES)
+        fresh(self.rules.as_ref(), now, MARKETS_AGE_FOR_WRITES)
+    }
+
+    /// What orders are checked by, where it was read a moment ago: then it has the last word.
+    pub(super) fn young_rules(&self, now: Timestamp) -> Option<Arc<Markets>> {
+        fresh(self.rules.as_ref(), now, MARKETS_AGE)
     }
 
     pub(super) fn learn_markets(&mut self, at: Timestamp, markets: &Arc<Markets>) {
         self.markets = Some((at, Arc::clone(markets)));
+        self.learn_rules(at, markets);
+    }
+
+    pub(super) fn learn_rules(&mut self, at: Timestamp, markets: &Arc<Markets>) {
+        self.rules = Some((at, Arc::clone(markets)));
     }
 
     pub(super) fn intervals(&self, now: Timestamp) -> Option<Intervals> {
@@ -113,15 +127,44 @@ impl Known {
     }
 
     pub(super) fn learn_number(&mut self, symbol: &Symbol, number: &str, id: Option<ClientOrderId>) {
-        // Whichever goes is looked up once more when it is needed.
-        if self.numbers.len() >= REMEMBERED_NUMBERS {
-            self.numbers.pop_first();
+        let key = (symbol.clone(), number.to_owned());
+        if self.numbers.insert(key.clone(), id).is_none() {
+            self.learned.push_back(key);
         }
-        self.numbers.insert((symbol.clone(), number.to_owned()), id);
+        // The oldest goes, and is looked up once more when it is needed.
+        while self.numbers.len() > REMEMBERED_NUMBERS
+            && let Some(oldest) = self.learned.pop_front()
+        {
+            self.numbers.remove(&oldest);
+        }
     }
 
     /// What an order number is to us; nothing where that is not known.
     pub(super) fn number(&self, symbol: &Symbol, number: &str) -> Option<Option<ClientOrderId>> {
         self.numbers.get(&(symbol.clone(), number.to_owned())).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_order_number_is_forgotten_first() {
+        let mut known = Known::default();
+        let symbol = Symbol::new("BTCUSDT").unwrap();
+        let id = |number: usize| ClientOrderId::from_hash(&(number as u128).to_le_bytes());
+        // Later ones are smaller, as those of another symbol can be.
+        let name = |number: usize| (1_000_000 - number).to_string();
+        for number in 0..=REMEMBERED_NUMBERS {
+            known.learn_number(&symbol, &name(number), Some(id(number)));
+            // Said twice is not known twice.
+            known.learn_number(&symbol, &name(number), Some(id(number)));
+        }
+        assert_eq!(known.number(&symbol, &name(0)), None);
+        for number in [1, REMEMBERED_NUMBERS] {
+            assert_eq!(known.number(&symbol, &name(number)), Some(Some(id(number))));
+        }
+        assert_eq!((known.numbers.len(), known.learned.len()), (REMEMBERED_NUMBERS, REMEMBERED_NUMBERS));
     }
 }

@@ -21,14 +21,11 @@ use crate::sent::SentOrders;
 use crate::sign;
 
 /// How long a read waits for the rate limit. The budget is one of a minute: longer, and something is wrong.
-const READ_PATIENCE: Duration = Duration::from_secs(65);
+pub(super) const READ_PATIENCE: Duration = Duration::from_secs(65);
 /// How long a write waits for it. What was decided on longer ago is better decided again: prices have moved.
 pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// How many questions are asked at once: each needs a connection while it is open. Fifty symbols fit.
 pub(super) const AT_ONCE: usize = 64;
-
-/// How long after something happened to an order its record must be in view: records were seen to come ten seconds late.
-pub(super) const SETTLED: Duration = Duration::from_secs(60);
 
 /// The weight that the venue counts for our address in this minute.
 const USED_WEIGHT: &str = "x-mbx-used-weight-1m";
@@ -199,6 +196,16 @@ impl Plumbing {
         decided: Option<Timestamp>,
     ) -> std::result::Result<Reply, Failure> {
         self.take(request, urgency, patience).await?;
+        self.send_counted(operation, request, decided).await
+    }
+
+    /// Sends what the limits have counted already.
+    async fn send_counted(
+        &self,
+        operation: Operation,
+        request: &Request,
+        decided: Option<Timestamp>,
+    ) -> std::result::Result<Reply, Failure> {
         // After the wait, so that the validity does not begin before the request can leave.
         let now = self.now();
         if let Some(decided) = decided {
@@ -227,20 +234,30 @@ impl Plumbing {
         urgency: Urgency,
         patience: Duration,
     ) -> std::result::Result<(), Failure> {
-        let pool = match request.call.pool {
-            Pool::Requests => &self.requests,
-            Pool::Funding => &self.funding,
-        };
-        let mut scopes: Vec<(&Limiter, u32)> = vec![(pool, request.weight)];
+        let mut scopes: Vec<(&Limiter, u32)> = vec![(self.limiter(request), request.weight)];
         if let Some((short, long)) = request.orders {
             let [first, second] = &self.orders;
             scopes.extend([(&**first, short), (&**second, long)]);
         }
-        acquire_all(&scopes, &*self.clock, urgency, patience).await.map_err(|limited| {
-            let mut failure = Failure::nothing(ErrorKind::RateLimited, limited.to_string());
-            failure.retry_after = limited.retry_after();
-            failure
-        })
+        self.acquire(&scopes, urgency, patience).await
+    }
+
+    /// The limit that counts the weight of this call.
+    fn limiter(&self, request: &Request) -> &Limiter {
+        match request.call.pool {
+            Pool::Requests => &self.requests,
+            Pool::Funding => &self.funding,
+        }
+    }
+
+    async fn acquire(
+        &self,
+        scopes: &[(&Limiter, u32)],
+        urgency: Urgency,
+        patience: Duration,
+    ) -> std::result::Result<(), Failure> {
+        let room = acquire_all(scopes, &*self.clock, urgency, patience).await;
+        room.map_err(|limited| Failure::limited(&limited))
     }
 
     /// Everything in the query string, the body empty.
@@ -307,7 +324,8 @@ impl Plumbing {
         match (sent.status, failure.code.as_deref(), request.call.pool) {
             // The order limit is another pool: reads go on.
             (_, Some("-1015"), _) => {}
-            (418, ..) => {
+            // Both concern the address, whatever it asks. A 403 with a code is about its request.
+            (418, ..) | (403, Some("HTTP 403"), _) => {
                 self.requests.block_until(sent.ended, until);
                 self.funding.block_until(sent.ended, until);
             }
@@ -319,6 +337,11 @@ impl Plumbing {
             }
             _ => {}
         }
+    }
+
+    /// The present moment by the venue's clock, where that is known.
+    pub(super) fn venue_now(&self) -> Option<Timestamp> {
+        self.offset.venue_time(self.now())
     }
 
     /// What our clock's moment is by the venue's, as far as is known.
@@ -352,27 +375,101 @@ impl Plumbing {
         VenueClock::new(Arc::clone(&self.clock), Arc::clone(&self.offset))
     }
 
-    /// Asks for all of these at once; each has its own outcome.
+    /// Asks for all of these at once; each has its own outcome. The limits count all of them before the first one leaves:
+    /// one by one, a limit that is nearly used up would let some go and keep the others for a minute, and the answers would
+    /// be of two moments.
     pub(super) async fn gather(
         &self,
         operation: Operation,
         wanted: impl IntoIterator<Item = Key>,
     ) -> Answers {
-        let wanted: Vec<Key> = wanted.into_iter().collect();
+        self.gather_within(operation, wanted, READ_PATIENCE).await
+    }
+
+    /// As [`Plumbing::gather`], where somebody waits who cannot wait that long.
+    pub(super) async fn gather_within(
+        &self,
+        operation: Operation,
+        wanted: impl IntoIterator<Item = Key>,
+        patience: Duration,
+    ) -> Answers {
+        let wanted: Vec<(Key, Request)> =
+            wanted.into_iter().map(|key| (key.clone(), key.request())).collect();
+        let all = |failure: Failure, wanted: Vec<(Key, Request)>| {
+            Answers(wanted.into_iter().map(|(key, _)| (key, Err(failure.clone()))).collect())
+        };
         // Once for all: nothing can be signed without a time.
-        let signed = wanted.iter().any(|key| key.request().call.signed);
+        let signed = wanted.iter().any(|(_, request)| request.call.signed);
         if signed
             && self.offset.venue_time(self.now()).is_none()
             && let Err(failure) = self.sample().await
         {
-            return Answers(wanted.into_iter().map(|key| (key, Err(failure.clone()))).collect());
+            return all(failure, wanted);
         }
-        let asked = wanted.into_iter().map(|key| async move {
-            let request = key.request();
-            (key, self.ask(operation, &request).await)
+        let counted = match self.take_round(&wanted, patience).await {
+            Ok(counted) => counted,
+            Err(failure) => return all(failure, wanted),
+        };
+        let asked = wanted.into_iter().map(|(key, request)| async move {
+            let answer = if counted {
+                self.ask_counted(operation, &request).await
+            } else {
+                self.ask(operation, &request).await
+            };
+            (key, answer)
         });
         let answers = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
         Answers(answers.collect().await)
+    }
+
+    /// Waits until all of these can leave. `false`: together they are more than the limit ever lets through at once, and
+    /// each has to wait for itself.
+    async fn take_round(
+        &self,
+        wanted: &[(Key, Request)],
+        patience: Duration,
+    ) -> std::result::Result<bool, Failure> {
+        let weight = |pool: Pool| {
+            let of_pool = wanted.iter().filter(|(_, request)| request.call.pool == pool);
+            of_pool.fold(0_u32, |sum, (_, request)| sum.saturating_add(request.weight))
+        };
+        let (requests, funding) = (weight(Pool::Requests), weight(Pool::Funding));
+        let mut metered = wanted.iter().filter(|(_, request)| request.call.pool == Pool::Requests);
+        let urgent = metered.all(|(_, request)| request.call.urgency == Urgency::ReducesRisk);
+        let (urgency, reserved) = if urgent {
+            (Urgency::ReducesRisk, 0)
+        } else {
+            (Urgency::Ordinary, endpoints::REQUESTS.reserved())
+        };
+        if requests > endpoints::REQUESTS.weight().saturating_sub(reserved) {
+            return Ok(false);
+        }
+        let scopes: Vec<(&Limiter, u32)> = [(&*self.requests, requests), (&*self.funding, funding)]
+            .into_iter()
+            .filter(|(_, weight)| *weight > 0)
+            .collect();
+        self.acquire(&scopes, urgency, patience).await.map_err(Failure::unwritten)?;
+        Ok(true)
+    }
+
+    /// As [`Plumbing::ask`], where the limits have counted it already.
+    async fn ask_counted(
+        &self,
+        operation: Operation,
+        request: &Request,
+    ) -> std::result::Result<Reply, Failure> {
+        // The answer to another one of the round may have told us to stop.
+        let limiter = self.limiter(request);
+        if let Some(wait) = limiter.usage(self.now()).blocked_for {
+            let problem =
+                format!("{}: the venue refuses everything for another {} s", limiter.scope(), wait.as_secs());
+            let failure = Failure::nothing(ErrorKind::RateLimited, problem);
+            return Err(Failure { retry_after: Some(wait), ..failure.unwritten() });
+        }
+        if request.call.signed && self.offset.venue_time(self.now()).is_none() {
+            self.sample().await?;
+        }
+        self.send_counted(operation, request, None).await.map_err(Failure::unwritten)
     }
 
     pub(super) fn error(&self, operation: Operation, failure: &Failure) -> Error {
@@ -404,6 +501,15 @@ impl Answers {
 
     pub(super) fn has(&self, key: &Key) -> bool {
         self.0.contains_key(key)
+    }
+
+    /// How far apart these were asked for.
+    pub(super) fn spread(&self, keys: &[Key]) -> Duration {
+        let began = || keys.iter().filter_map(|key| Some(self.get(key).ok()?.began));
+        match (began().min(), began().max()) {
+            (Some(first), Some(last)) => last.since(first),
+            _ => Duration::ZERO,
+        }
     }
 
     pub(super) fn extend(&mut self, other: Self) {

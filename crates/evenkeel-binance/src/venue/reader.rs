@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evenkeel_exchange::{ErrorKind, FundingRate, Observe, Operation, ReadAbilities, Result, async_trait};
-use evenkeel_http::{Failure, VenueClock, cut};
+use evenkeel_http::{Failure, Urgency, VenueClock, cut};
 use evenkeel_types::{
     Capabilities, ClientOrderId, FeeRates, Fill, Instruments, LeverageSetting, OrderState, Scope, Snapshot,
     Symbol, Timestamp, VenueId,
@@ -81,8 +81,9 @@ impl Reader {
         operation: Operation,
         symbol: &Symbol,
         number: &str,
+        urgency: Urgency,
     ) -> Result<Option<OrderRecord>> {
-        let request = Request::of(endpoints::ORDER, symbol).with("orderId", number);
+        let request = Request::of(endpoints::ORDER, symbol).with("orderId", number).at(urgency);
         match self.record_of(operation, &request).await? {
             Some(record) if record.symbol != *symbol || record.venue_order_id != number => {
                 let problem =
@@ -143,7 +144,8 @@ impl Observe for Reader {
     }
 
     /// The venue keeps executions for 90 days: an older moment is refused, except for zero, which means everything that
-    /// there still is. A fee in another currency than a dollar (BNB) is converted at its present mark price.
+    /// there still is. Only a reading of the last ten minutes, by which orders are resolved, may use what is kept for
+    /// reducing risk. A fee in another currency than a dollar (BNB) is converted at its present mark price.
     async fn fills(&self, symbols: &[Symbol], since: Timestamp) -> Result<Vec<Fill>> {
         Reports(&self.accounts).fills(self, symbols, since).await
     }

@@ -7,13 +7,13 @@ use evenkeel_exchange::{
     Error, ErrorKind, FundingHistory, FundingPayment, FundingPayments, Operation, PastFunding, Quotes,
     Result, WalletBalance, Wallets, async_trait,
 };
-use evenkeel_http::{Failure, cut};
-use evenkeel_types::{Fill, Price, Quote, Symbol, Timestamp, Usd};
+use evenkeel_http::{Failure, Urgency, cut};
+use evenkeel_types::{ClientOrderId, Fill, Price, Quote, Symbol, Timestamp, Usd};
 use futures_util::future::{join, join_all};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 
 use super::account::Accounts;
-use super::plumbing::{AT_ONCE, Key, Plumbing, Reply, SETTLED};
+use super::plumbing::{AT_ONCE, Key, Plumbing, Reply};
 use super::reader::Reader;
 use crate::decode::{
     Body, DecodeError, UserTrade, decode_account, decode_book_ticker, decode_funding_rates, decode_income,
@@ -35,6 +35,15 @@ const FIRST: Timestamp = Timestamp(1_567_296_000_000);
 const PAGES_MAX: usize = 400;
 /// How many orders are looked up at most to tell whose executions they were; each costs one of 2 400 a minute.
 const LOOKUPS_MAX: usize = 500;
+/// How old an execution must be for its order to be no more in the venue's records: those of orders that traded are kept
+/// for 90 days, less a day for the clocks. Before that, an order that is not found only came late into view.
+const FORGOTTEN: Duration = Duration::from_secs(89 * 24 * 3600);
+/// How far back a reading of executions may reach and still use what is kept for reducing risk: so does one by which an
+/// order is resolved. A longer list is for looking at, and costs as much as many orders.
+const RESOLVING: Duration = Duration::from_secs(600);
+
+/// Which of our orders each order number is, none for others' orders.
+type Owners = BTreeMap<(Symbol, String), Option<ClientOrderId>>;
 
 pub(super) struct Reports<'a>(pub(super) &'a Accounts);
 
@@ -129,15 +138,17 @@ impl Reports<'_> {
         self.plumbing().ready().await.map_err(self.0.failed(operation))?;
         let distinct: BTreeSet<Symbol> = symbols.iter().cloned().collect();
         let from = self.kept(operation, "executions", since)?;
-        let reads = distinct.into_iter().map(|symbol| self.trades(symbol, from));
+        let now = self.plumbing().by_venue(self.plumbing().now());
+        let resolves = now.since(from) <= RESOLVING;
+        let urgency = if resolves { Urgency::ReducesRisk } else { Urgency::Ordinary };
+        let reads = distinct.into_iter().map(|symbol| self.trades(symbol, from, urgency));
         let reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
         let trades: Vec<Vec<UserTrade>> = reads.try_collect().await?;
         let mut trades: Vec<UserTrade> =
             trades.into_iter().flatten().filter(|trade| trade.time >= since).collect();
         trades.sort_by(|a, b| (a.time, &a.symbol, a.id).cmp(&(b.time, &b.symbol, b.id)));
-        self.look_up(reader, &trades).await?;
+        let owners = self.look_up(reader, &trades, urgency).await?;
         let rates = self.fee_prices(&trades).await?;
-        let memory = self.0.memory.lock();
         trades
             .iter()
             .map(|trade| {
@@ -149,16 +160,18 @@ impl Reports<'_> {
                 let fee = fee.map_err(|error| {
                     self.plumbing().error(operation, &Failure::nothing(ErrorKind::Decode, error.to_string()))
                 })?;
-                let order = memory.number(&trade.symbol, &trade.order_id).flatten();
+                // One that is missing is not nobody's: that would make one of ours look as if it had not traded.
+                let owner = owners.get(&(trade.symbol.clone(), trade.order_id.clone()));
+                let order = *owner.ok_or_else(|| self.not_in_view(&trade.symbol, &trade.order_id))?;
                 Ok(Fill { order, ..trade.fill(fee) })
             })
             .collect()
     }
 
-    async fn trades(&self, symbol: Symbol, from: Timestamp) -> Result<Vec<UserTrade>> {
+    async fn trades(&self, symbol: Symbol, from: Timestamp, urgency: Urgency) -> Result<Vec<UserTrade>> {
         let operation = Operation::Fills;
         let request = |start: u64, stop: u64| {
-            let request = Request::of(endpoints::USER_TRADES, &symbol);
+            let request = Request::of(endpoints::USER_TRADES, &symbol).at(urgency);
             request.with("startTime", start).with("endTime", stop).with("limit", PAGE)
         };
         let walk = Walk { operation, what: "fills", request: &request, decode: &decode_user_trades };
@@ -171,40 +184,49 @@ impl Reports<'_> {
         Ok(found.into_iter().filter(|trade| seen.insert(trade.id)).collect())
     }
 
-    /// Makes known which of our orders these executions are of: the venue names them by its own number only.
-    async fn look_up(&self, reader: &Reader, trades: &[UserTrade]) -> Result<()> {
+    fn not_in_view(&self, symbol: &Symbol, number: &str) -> Error {
+        let problem =
+            format!("{symbol}: the order of an execution, {}, is not in view yet; read again", cut(number));
+        self.plumbing().error(Operation::Fills, &Failure::nothing(ErrorKind::NotFound, problem))
+    }
+
+    /// Which of our orders these executions are of: the venue names them by its own number only. What is answered does not
+    /// depend on the memory, which may forget some of it meanwhile.
+    async fn look_up(&self, reader: &Reader, trades: &[UserTrade], urgency: Urgency) -> Result<Owners> {
         let operation = Operation::Fills;
         let now = self.plumbing().by_venue(self.plumbing().now());
+        let mut owners = Owners::new();
         // With the moment of the newest execution.
-        let unknown: BTreeMap<(Symbol, String), Timestamp> = {
+        let mut unknown: BTreeMap<(Symbol, String), Timestamp> = BTreeMap::new();
+        {
             let memory = self.0.memory.lock();
-            let unknown =
-                trades.iter().filter(|trade| memory.number(&trade.symbol, &trade.order_id).is_none());
-            unknown.map(|trade| ((trade.symbol.clone(), trade.order_id.clone()), trade.time)).collect()
-        };
+            for trade in trades {
+                let key = (trade.symbol.clone(), trade.order_id.clone());
+                match memory.number(&trade.symbol, &trade.order_id) {
+                    Some(owner) => drop(owners.insert(key, owner)),
+                    None => drop(unknown.insert(key, trade.time)),
+                }
+            }
+        }
         if unknown.len() > LOOKUPS_MAX {
             return Err(self.too_long(operation, "orders behind the fills"));
         }
         let reads = unknown.into_iter().map(|((symbol, number), newest)| async move {
-            if reader.record_by_number(operation, &symbol, &number).await?.is_some() {
-                return Ok(());
-            }
-            // The record of an order can come into view after its execution. Calling that nobody's would make one of ours
-            // look as if it had not traded.
-            if now.since(newest) < SETTLED {
-                let problem = format!(
-                    "{symbol}: the order of an execution, {}, is not in view yet; read again",
-                    cut(&number)
-                );
-                return Err(self
-                    .plumbing()
-                    .error(operation, &Failure::nothing(ErrorKind::NotFound, problem)));
-            }
-            // The venue does not keep it any more.
-            self.0.memory.lock().learn_number(&symbol, &number, None);
-            Ok(())
+            let record = reader.record_by_number(operation, &symbol, &number, urgency).await?;
+            let owner = match record {
+                Some(record) => record.ours(),
+                // The venue does not keep it any more. Not remembered: it is no proof.
+                None if now.since(newest) >= FORGOTTEN => None,
+                // The record of an order can come into view long after its execution. Calling that nobody's would make
+                // one of ours look as if it had not traded.
+                None => return Err(self.not_in_view(&symbol, &number)),
+            };
+            Ok(((symbol, number), owner))
         });
-        futures_util::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await
+        let reads = futures_util::stream::iter(reads).buffer_unordered(AT_ONCE);
+        let found: Vec<((Symbol, String), Option<ClientOrderId>)> = reads.try_collect().await?;
+        owners.extend(found);
+        Ok(owners)
     }
 
     /// The price of each currency that fees were paid in; none where it is a dollar.

@@ -201,7 +201,11 @@ impl Binance {
         let plumbing = self.plumbing();
         let now = self.now();
         let (sent, now) = match plumbing.sent.of_order(id) {
-            Sending::At(sent) => (sent, plumbing.by_venue(now)),
+            Sending::At(sent) => match plumbing.venue_now() {
+                Some(now) => (sent, now),
+                // By our own clock, which can be ahead, it could look long ago.
+                None => return false,
+            },
             Sending::NotSince(began) => (began, now),
         };
         // It was signed within the patience of a write, of which the longest validity is known too.
@@ -257,6 +261,26 @@ impl Binance {
             }
             Err(failure) if is_gone(&failure) => Ok(false),
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Cancels an ordinary order by the venue's number.
+    pub(super) async fn cancel_number(
+        &self,
+        operation: Operation,
+        symbol: &Symbol,
+        number: &str,
+        decided: Timestamp,
+    ) -> Result<()> {
+        match self.cancel_request(operation, symbol, Which::Number(number), decided).await {
+            Ok(true) => Ok(()),
+            // It has a number, so it was placed: by the venue's words it is over. Its record has the last word.
+            Ok(false) => {
+                let urgency = Urgency::ReducesRisk;
+                let record = self.reader.record_by_number(operation, symbol, number, urgency).await?;
+                self.judged(operation, record, true)
+            }
+            Err(failure) => Err(self.error(operation, &failure)),
         }
     }
 
@@ -356,16 +380,24 @@ impl Trade for Binance {
                 return orders.iter().map(|_| Err(self.error(operation, &failure))).collect();
             }
         };
+        let encoded = |order: &OrderRequest, markets: &Markets| {
+            let intent = order.intent();
+            let market = self.market(operation, markets, &intent.symbol)?;
+            encode::order(intent, market).map_err(|failure| self.error(operation, &failure))
+        };
+        let mut params: Vec<Result<Params>> = orders.iter().map(|order| encoded(order, &markets)).collect();
+        if params.iter().any(Result::is_err)
+            && let Some(markets) = self.reader.accounts.newer_rules(operation).await
+        {
+            let refused = orders.iter().zip(&mut params).filter(|(_, params)| params.is_err());
+            refused.for_each(|(order, params)| *params = encoded(order, &markets));
+        }
         let mut outcomes: Vec<Option<Result<OrderState>>> = Vec::with_capacity(orders.len());
         let mut ready: Vec<(usize, &OrderIntent, Params)> = Vec::with_capacity(orders.len());
-        for (index, order) in orders.iter().enumerate() {
-            let intent = order.intent();
-            let params = self.market(operation, &markets, &intent.symbol).and_then(|market| {
-                encode::order(intent, market).map_err(|failure| self.error(operation, &failure))
-            });
+        for (index, (order, params)) in orders.iter().zip(params).enumerate() {
             match params {
                 Ok(params) => {
-                    ready.push((index, intent, params));
+                    ready.push((index, order.intent(), params));
                     outcomes.push(None);
                 }
                 Err(error) => outcomes.push(Some(Err(error))),
@@ -410,7 +442,8 @@ impl Trade for Binance {
         }
     }
 
-    /// Also a conditional order, by the id that snapshots have for it: `algo:` and its number.
+    /// Also a conditional order, by the id that snapshots have for it: `algo:` and its number. Where that has triggered, what
+    /// it became is cancelled.
     async fn cancel_by_venue_id(&self, symbol: &Symbol, venue_order_id: &str) -> Result<()> {
         let operation = Operation::Cancel;
         let decided = self.now();
@@ -420,15 +453,7 @@ impl Trade for Binance {
             return self.cancel_algo_number(symbol, number).await;
         }
         let number = encode::number(venue_order_id).map_err(failed)?.to_string();
-        match self.cancel_request(operation, symbol, Which::Number(&number), decided).await {
-            Ok(true) => Ok(()),
-            // It has a number, so it was placed: by the venue's words it is over. Its record has the last word.
-            Ok(false) => {
-                let record = self.reader.record_by_number(operation, symbol, &number).await?;
-                self.judged(operation, record, true)
-            }
-            Err(failure) => Err(failed(failure)),
-        }
+        self.cancel_number(operation, symbol, &number, decided).await
     }
 
     /// One setting for both legs. The mode is another call and stays.
@@ -436,9 +461,18 @@ impl Trade for Binance {
         let operation = Operation::SetLeverage;
         let decided = self.now();
         let markets = self.reader.accounts.markets_for_writes(operation, [symbol]).await?;
-        let market = self.market(operation, &markets, symbol)?;
         let failed = |failure: Failure| self.error(operation, &failure);
-        let request = encode::leverage(leverage, market).map_err(failed)?;
+        let encoded = |markets: &Markets| {
+            let market = self.market(operation, markets, symbol)?;
+            encode::leverage(leverage, market).map_err(failed)
+        };
+        let request = match encoded(&markets) {
+            Ok(request) => request,
+            Err(refused) => match self.reader.accounts.newer_rules(operation).await {
+                Some(markets) => encoded(&markets)?,
+                None => return Err(refused),
+            },
+        };
         // Only what is known to be a lowering may use what is kept for reducing risk.
         let known = self.reader.accounts.memory.lock().leverage(symbol, decided);
         let lowers = known.is_some_and(|known| leverage < known);

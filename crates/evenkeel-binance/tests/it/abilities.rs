@@ -23,6 +23,8 @@ fn stop(trigger: Trigger, size: StopSize, worst: Option<&str>) -> StopIntent {
     }
 }
 
+const DAY: u64 = 86_400_000;
+
 fn qty(text: &str) -> StopSize {
     StopSize::Qty(text.parse().unwrap())
 }
@@ -159,7 +161,6 @@ async fn where_a_stop_stands_is_what_its_order_did() {
         ("FINISHED", "974828356187", of_order("FILLED", "0.009"), StopStatus::Executed),
         ("FINISHED", "974828356187", of_order("EXPIRED", "0.004"), StopStatus::Executed),
         ("FINISHED", "974828356187", of_order("EXPIRED", "0"), StopStatus::Cancelled),
-        ("FINISHED", "974828356187", gone(), StopStatus::Cancelled),
         ("CANCELED", "", gone(), StopStatus::Cancelled),
         ("EXPIRED", "", gone(), StopStatus::Cancelled),
         ("REJECTED", "", gone(), StopStatus::Rejected),
@@ -169,13 +170,43 @@ async fn where_a_stop_stands_is_what_its_order_did() {
         let found = stops.stop(&symbol("BTCUSDT"), &id(9)).await.unwrap().unwrap();
         assert_eq!(found.status, expected, "{status} {actual}");
     }
-    // One that is over since a moment, and may have traded.
-    let mut young = algo(&sent, "FINISHED", "974828356187");
-    young["updateTime"] = json!(server.clock.now_for_test());
-    server.read("/fapi/v1/algoOrder", Fate::json(young));
-    server.read("/fapi/v1/order", gone());
-    let error = stops.stop(&symbol("BTCUSDT"), &id(9)).await.unwrap_err();
-    assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::NotApplied), "{error}");
+    // One that is over and whose order is not in view may have traded, unless the venue says what it executed.
+    for (age, executed, expected) in [
+        (0, None, None),
+        (0, Some(""), None),
+        (0, Some("0"), None),
+        (0, Some("0.009"), Some(StopStatus::Executed)),
+        (5 * DAY, None, None),
+        (2 * DAY, Some("0.000"), None),
+        // The record of an order that had executed something would still be there.
+        (5 * DAY, Some("0.000"), Some(StopStatus::Cancelled)),
+        (5 * DAY, Some("0.001"), Some(StopStatus::Executed)),
+    ] {
+        let mut over = algo(&sent, "FINISHED", "974828356187");
+        over["updateTime"] = json!(server.clock.now_for_test() - age);
+        if let Some(executed) = executed {
+            over["actualQty"] = json!(executed);
+        }
+        server.read("/fapi/v1/algoOrder", Fate::json(over));
+        server.read("/fapi/v1/order", gone());
+        match (stops.stop(&symbol("BTCUSDT"), &id(9)).await, expected) {
+            (Ok(found), Some(expected)) => assert_eq!(found.unwrap().status, expected, "{age} {executed:?}"),
+            (Err(error), None) => {
+                assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::NotApplied));
+            }
+            (found, expected) => panic!("{age} {executed:?}: {found:?} instead of {expected:?}"),
+        }
+    }
+    // What was executed stays so, whichever of the two answers is the older one; one that is still open is not over.
+    for (status, record, expected) in
+        [("FINISHED", "EXPIRED", StopStatus::Executed), ("TRIGGERED", "NEW", StopStatus::Triggered)]
+    {
+        let mut partly = algo(&sent, status, "974828356187");
+        partly["actualQty"] = json!("0.004");
+        server.read("/fapi/v1/algoOrder", Fate::json(partly));
+        server.read("/fapi/v1/order", of_order(record, "0"));
+        assert_eq!(stops.stop(&symbol("BTCUSDT"), &id(9)).await.unwrap().unwrap().status, expected);
+    }
     server.read("/fapi/v1/algoOrder", Fate::json(algo(&sent, "FINISHED", "")));
     assert_eq!(stops.stop(&symbol("BTCUSDT"), &id(9)).await.unwrap_err().kind(), ErrorKind::Decode);
     server.read("/fapi/v1/algoOrder", gone());
@@ -271,4 +302,193 @@ async fn the_switch_covers_what_has_orders_or_may_get_some() {
     server.write(Fate::json(json!({"symbol": "SOLUSDT", "countdownTime": "0"})));
     let error = switch.arm(Duration::from_secs(30)).await.unwrap_err();
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Decode, Effect::Unknown));
+}
+
+#[tokio::test]
+async fn the_switch_tells_when_any_part_of_it_may_be_set() {
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    venue.place(&[unproven(intent("SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).unwrap();
+    let switch = venue.abilities().dead_man_switch.unwrap();
+    // BTCUSDT was refused for sure; SOLUSDT may be armed.
+    server.write(Fate::code(-2015, "no"));
+    server.write(Fate::answer(502, "x"));
+    let error = switch.arm(Duration::from_secs(30)).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Auth, Effect::Unknown));
+    server.write(Fate::code(-2015, "no"));
+    server.write(Fate::code(-2015, "no"));
+    assert_eq!(switch.arm(Duration::from_secs(30)).await.unwrap_err().effect(), Effect::NotApplied);
+}
+
+/// What is known to have orders is not kept waiting by a list, or by a row of it, that is not understood.
+#[tokio::test]
+async fn the_switch_covers_what_is_known_whatever_the_list_says() {
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    venue.place(&[unproven(intent("SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).unwrap();
+    server.asked();
+    let switch = venue.abilities().dead_man_switch.unwrap();
+    let told = || -> Vec<(String, String)> {
+        let told = |seen: &crate::server::Seen| {
+            (seen.get("symbol").to_owned(), seen.get("countdownTime").to_owned())
+        };
+        server.writes().iter().map(told).collect()
+    };
+    let row = |name: serde_json::Value, status: &str| {
+        let sent = params(&[("symbol", "x"), ("newClientOrderId", "x"), ("quantity", "1")]);
+        let mut row = order(&sent, 1, status, "0");
+        row["symbol"] = name;
+        row
+    };
+    let sol = |millis: &str| vec![("SOLUSDT".to_owned(), millis.to_owned())];
+    for broken in [Fate::answer(500, "x"), Fate::answer(200, "{}")] {
+        server.read("/fapi/v1/openOrders", broken);
+        let error = switch.arm(Duration::from_secs(30)).await.unwrap_err();
+        assert_eq!(error.effect(), Effect::Unknown, "{error}");
+        assert_eq!(told(), sol("30000"));
+        assert_eq!(switch.disarm().await.unwrap_err().effect(), Effect::Unknown);
+        assert_eq!(told(), sol("0"));
+    }
+    // A state that did not exist when this was written is no reason; a row without a name is told.
+    server.read("/fapi/v1/openOrders", Fate::json(json!([row(json!("ETHUSDT"), "DREAMING")])));
+    switch.arm(Duration::from_secs(30)).await.unwrap();
+    assert_eq!(told().len(), 2);
+    server.read(
+        "/fapi/v1/openOrders",
+        Fate::json(json!([row(json!(null), "NEW"), row(json!("BTCUSDT"), "NEW")])),
+    );
+    let error = switch.arm(Duration::from_secs(30)).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Decode, Effect::Unknown));
+    assert!(error.to_string().contains("[0].symbol"), "{error}");
+    assert_eq!(told().len(), 3);
+    // Where nothing can be read and nothing is known, nothing was done.
+    server.read("/fapi/v1/openOrders", Fate::answer(500, "x"));
+    let error = server.venue().abilities().dead_man_switch.unwrap().disarm().await.unwrap_err();
+    assert_eq!(error.effect(), Effect::NotApplied);
+    assert!(told().is_empty());
+}
+
+/// A symbol that is no more is told once, and does not end every heartbeat that follows.
+#[tokio::test]
+async fn the_switch_forgets_symbols_that_are_delisted() {
+    for code in [-1121, -1122, -4141] {
+        let server = Server::start();
+        let venue = server.venue();
+        venue.place(&[unproven(intent("SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).unwrap();
+        let switch = venue.abilities().dead_man_switch.unwrap();
+        server.asked();
+        server.write(Fate::json(json!({"symbol": "BTCUSDT", "countdownTime": "30000"})));
+        server.write(Fate::code(code, "no"));
+        switch.arm(Duration::from_secs(30)).await.unwrap_err();
+        assert_eq!(server.writes().len(), 2);
+        switch.arm(Duration::from_secs(30)).await.unwrap();
+        let sent = server.writes();
+        assert_eq!((sent.len(), sent[0].get("symbol")), (1, "BTCUSDT"), "{code}");
+        // One that has orders is never forgotten.
+        server.write(Fate::code(code, "no"));
+        switch.arm(Duration::from_secs(30)).await.unwrap_err();
+        server.asked();
+        switch.arm(Duration::from_secs(30)).await.unwrap();
+        assert_eq!(server.writes().len(), 1);
+    }
+}
+
+/// One order that is not understood must not keep all the others.
+#[tokio::test]
+async fn cancelling_everything_cancels_what_is_understood() {
+    let server = Server::start();
+    let venue = server.venue();
+    let cancel = venue.abilities().cancel_all.unwrap();
+    let row = |number: u64, name: &str, status: &str| {
+        let sent = params(&[("symbol", name), ("newClientOrderId", "x"), ("quantity", "1")]);
+        order(&sent, number, status, "0")
+    };
+    let rows = json!([row(1, "BTCUSDT", "DREAMING"), row(2, "ETHUSDT", "NEW"), row(3, "BTCUSDT", "NEW")]);
+    server.read("/fapi/v1/openOrders", Fate::json(rows));
+    let sent = params(&[("symbol", "SOLUSDT"), ("clientAlgoId", "x"), ("quantity", "1")]);
+    server.read(
+        "/fapi/v1/openAlgoOrders",
+        Fate::json(json!([algo(&sent, "DREAMING", ""), algo(&sent, "NEW", "")])),
+    );
+    let error = cancel.cancel_all(None, Protective::Cancel).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Decode, Effect::Unknown), "{error}");
+    assert!(error.to_string().contains("[0].status"), "{error}");
+    let sent = server.writes();
+    let told: Vec<_> = sent.iter().map(|seen| (seen.path.as_str(), seen.get("symbol"))).collect();
+    assert_eq!(
+        told,
+        [
+            ("/fapi/v1/allOpenOrders", "BTCUSDT"),
+            ("/fapi/v1/allOpenOrders", "ETHUSDT"),
+            ("/fapi/v1/algoOpenOrders", "SOLUSDT")
+        ]
+    );
+    // The one that is not understood may protect: the others go one by one, and the book of stops is not looked at.
+    server.read("/fapi/v1/openAlgoOrders", Fate::answer(500, "x"));
+    let error = cancel.cancel_all(None, Protective::Keep).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Decode, Effect::Unknown), "{error}");
+    let sent = server.writes();
+    let told: Vec<_> = sent.iter().map(|seen| (seen.path.as_str(), seen.get("orderId"))).collect();
+    assert_eq!(told, [("/fapi/v1/order", "3"), ("/fapi/v1/order", "2")]);
+    server.read("/fapi/v1/openOrders", Fate::json(json!([row(1, "BTCUSDT", "DREAMING")])));
+    let error = cancel.cancel_all(None, Protective::Keep).await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Decode, Effect::NotApplied), "{error}");
+    assert!(server.writes().is_empty());
+}
+
+/// Whether a lost order can still arrive is told by the venue's clock: ours may be ahead of it.
+#[tokio::test]
+async fn a_clock_that_is_ahead_ends_no_order() {
+    let server = Server::start();
+    server.clock.run_ahead(60_000);
+    let gone = || Fate::code(-2011, "Unknown order sent.");
+    server.write(Fate::answer(502, "x"));
+    let lost = stop(Trigger::StopLoss("60000".parse().unwrap()), qty("0.009"), None);
+    let placed = server.venue().abilities().stop_orders.unwrap().place_stops(&[lost]).await.remove(0);
+    assert_eq!(placed.unwrap_err().effect(), Effect::Unknown);
+    server.read("/fapi/v1/algoOrder", Fate::code(-2013, "Order does not exist."));
+    // A connector that is built anew knows what was sent, and not yet what time it is.
+    let venue = server.venue();
+    server.write(gone());
+    let error = venue.abilities().stop_orders.unwrap().cancel_stop(&symbol("BTCUSDT"), &id(9)).await;
+    let error = error.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::Unknown), "{error}");
+    server.clock.pass(25_000);
+    server.write(gone());
+    venue.abilities().stop_orders.unwrap().cancel_stop(&symbol("BTCUSDT"), &id(9)).await.unwrap();
+}
+
+/// Whoever cancels a stop by its number wants no order: what it became when it triggered has to go as well.
+#[tokio::test]
+async fn cancelling_a_stop_that_has_triggered_cancels_its_order() {
+    let server = Server::start();
+    let venue = server.venue();
+    let sent = params(&[("symbol", "BTCUSDT"), ("clientAlgoId", id(9).as_str()), ("quantity", "0.009")]);
+    let btc = symbol("BTCUSDT");
+    let stops = venue.abilities().stop_orders.unwrap();
+    server.write(Fate::code(-2011, "Unknown order sent."));
+    server.read("/fapi/v1/algoOrder", Fate::json(algo(&sent, "TRIGGERED", "974828356187")));
+    venue.cancel_by_venue_id(&btc, "algo:1000001270850379").await.unwrap();
+    let written = server.writes();
+    assert_eq!(
+        (written[1].call().as_str(), written[1].get("orderId")),
+        ("DELETE /fapi/v1/order", "974828356187")
+    );
+    // One that could not be cancelled is told.
+    server.write(Fate::code(-2011, "Unknown order sent."));
+    server.write(Fate::answer(502, "x"));
+    let error = venue.cancel_by_venue_id(&btc, "algo:1000001270850379").await.unwrap_err();
+    assert_eq!(error.effect(), Effect::Unknown);
+    server.asked();
+    // Its order has no number yet.
+    server.write(Fate::code(-2011, "Unknown order sent."));
+    server.read("/fapi/v1/algoOrder", Fate::json(algo(&sent, "TRIGGERING", "")));
+    let error = venue.cancel_by_venue_id(&btc, "algo:1000001270850379").await.unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::NotApplied), "{error}");
+    // Cancelling the stop itself is done when it waits no more.
+    server.write(Fate::code(-2011, "Unknown order sent."));
+    stops.cancel_stop(&btc, &id(9)).await.unwrap();
+    assert_eq!(server.writes().len(), 2);
 }

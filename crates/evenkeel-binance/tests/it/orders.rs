@@ -392,6 +392,18 @@ async fn limits_and_bans_are_obeyed() {
     assert!(server.asked().is_empty());
     server.clock.pass(181_000);
     venue.snapshot(&Scope::default()).await.unwrap();
+    // The firewall has no code of the venue's, and concerns the address; what it says is believed for minutes only.
+    server.write(Fate::answer(403, "<html>Request blocked</html>").with("retry-after", "86400"));
+    let error = venue.place(&[order()]).await.remove(0).unwrap_err();
+    assert_eq!((error.kind(), error.retry_after().unwrap().as_secs()), (ErrorKind::RateLimited, 300));
+    server.asked();
+    venue.snapshot(&Scope::default()).await.unwrap_err();
+    let history = venue.read_abilities().funding_history.unwrap();
+    let since = evenkeel_types::Timestamp(server.clock.now_for_test());
+    history.funding_history(&symbol("SOLUSDT"), since).await.unwrap_err();
+    assert!(server.asked().is_empty());
+    server.clock.pass(301_000);
+    venue.snapshot(&Scope::default()).await.unwrap();
     // The order limit is another pool: reads go on.
     server.write(Fate::answer(429, r#"{"code":-1015,"msg":"Too many new orders"}"#));
     venue.place(&[order()]).await.remove(0).unwrap_err();
@@ -490,7 +502,7 @@ async fn what_was_decided_too_long_ago_is_not_sent() {
 #[tokio::test]
 async fn a_look_on_the_way_to_a_write_has_no_effect() {
     let lost = || Fate::answer(502, "x");
-    for path in ["exchangeInfo", "leverageBracket", "fundingInfo"] {
+    for path in ["exchangeInfo", "leverageBracket"] {
         let server = Server::start();
         server.read(&format!("/fapi/v1/{path}"), lost());
         let venue = server.venue();
@@ -526,4 +538,107 @@ async fn a_wrong_clock_is_read_again_before_the_next_write() {
     assert_eq!(server.calls(), ["POST /fapi/v1/order"]);
     venue.place(&[unproven(order)]).await.remove(0).unwrap();
     assert_eq!(server.calls(), ["GET /fapi/v1/time", "POST /fapi/v1/order"]);
+}
+
+/// Funding intervals are no part of the rules of orders: a close does not wait for them.
+#[tokio::test]
+async fn orders_need_no_funding_intervals() {
+    let server = Server::start();
+    server.read("/fapi/v1/fundingInfo", Fate::answer(502, "x"));
+    let venue = server.venue();
+    let close = OrderIntent { reduce_only: true, ..intent("BTCUSDT", Side::Sell, "0.009", "60000") };
+    venue.place(&[unproven(close)]).await.remove(0).unwrap();
+    assert_eq!(
+        server.calls(),
+        [
+            "GET /fapi/v1/exchangeInfo",
+            "GET /fapi/v1/leverageBracket",
+            "GET /fapi/v1/time",
+            "POST /fapi/v1/order"
+        ]
+    );
+    // A snapshot does, and does not take the rules that were read without them.
+    venue.snapshot(&Scope::default()).await.unwrap_err();
+    server
+        .read("/fapi/v1/fundingInfo", Fate::json(json!([{"symbol": "BTCUSDT", "fundingIntervalHours": 4}])));
+    let snapshot = venue.snapshot(&Scope::default()).await.unwrap();
+    let interval = snapshot.instrument(&symbol("BTCUSDT")).unwrap().funding_interval;
+    assert_eq!(interval.unwrap().as_secs(), 4 * 3600);
+}
+
+/// Rules change without notice: what old ones refuse is asked of young ones before it is refused.
+#[tokio::test]
+async fn old_rules_refuse_nothing_by_themselves() {
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    let mut info = crate::server::exchange_info();
+    info["symbols"][0]["filters"][1]["stepSize"] = json!("0.0001");
+    info["symbols"][0]["filters"][1]["minQty"] = json!("0.0001");
+    info["symbols"][1]["filters"][0]["tickSize"] = json!("0.001");
+    server.read("/fapi/v1/exchangeInfo", Fate::json(info));
+    let close = || {
+        let close = |number, name: &str, qty: &str, limit: &str| {
+            unproven(OrderIntent {
+                id: id(number),
+                reduce_only: true,
+                ..intent(name, Side::Sell, qty, limit)
+            })
+        };
+        [
+            close(1, "BTCUSDT", "0.0015", "60000"),
+            close(2, "SOLUSDT", "0.5", "150"),
+            close(3, "SOLUSDT", "1", "150"),
+        ]
+    };
+    server.asked();
+    // What was read within a minute has the last word.
+    let outcomes = venue.place(&close()).await;
+    assert!(outcomes[0].is_err() && outcomes[1].is_err() && outcomes[2].is_ok());
+    assert_eq!(server.calls(), ["POST /fapi/v1/order"]);
+    server.clock.pass(90_000);
+    server.once("GET /fapi/v1/exchangeInfo", Fate::answer(502, "x"));
+    let outcomes = venue.place(&close()).await;
+    assert!(outcomes[0].is_err() && outcomes[2].is_ok(), "rules that cannot be read stop nothing else");
+    server.asked();
+    let outcomes = venue.place(&close()).await;
+    assert!(outcomes[0].is_ok() && outcomes[1].is_err() && outcomes[2].is_ok(), "{outcomes:?}");
+    let asked = server.calls();
+    assert_eq!(asked.iter().filter(|call| call.ends_with("exchangeInfo")).count(), 1, "{asked:?}");
+    // The others do not wait for a limit that is used up: one order weighs nothing there.
+    server.clock.pass(90_000);
+    let used = Fate::json(json!({"serverTime": server.clock.now_for_test() + 300}));
+    server.once("GET /fapi/v1/time", used.with("x-mbx-used-weight-1m", "2400"));
+    venue.server_time().await.unwrap();
+    server.asked();
+    let before = server.clock.now_for_test();
+    let outcomes = venue.place(&close()[1..]).await;
+    assert!(outcomes[0].is_err() && outcomes[1].is_ok(), "{outcomes:?}");
+    assert!(server.clock.now_for_test() - before < 1000);
+    assert_eq!(server.calls(), ["POST /fapi/v1/order"]);
+    // Stops and leverages likewise.
+    let stop = evenkeel_exchange::StopIntent {
+        id: id(9),
+        symbol: symbol("ETHUSDT"),
+        side: Side::Sell,
+        position_side: PositionSide::Net,
+        trigger: evenkeel_exchange::Trigger::StopLoss("3000.001".parse().unwrap()),
+        size: evenkeel_exchange::StopSize::WholePosition,
+        worst: None,
+    };
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    let mut info = crate::server::exchange_info();
+    info["symbols"][1]["filters"][0]["tickSize"] = json!("0.001");
+    server.read("/fapi/v1/exchangeInfo", Fate::json(info));
+    server.clock.pass(90_000);
+    venue.abilities().stop_orders.unwrap().place_stops(&[stop]).await.remove(0).unwrap();
+    let tiers = json!([{"symbol": "SOLUSDT", "brackets": [{"bracket": 1, "initialLeverage": 200, "notionalCap": 1000,
+        "notionalFloor": 0, "maintMarginRatio": 0.002, "cum": 0}]}]);
+    server.read("/fapi/v1/leverageBracket", Fate::json(tiers));
+    let leverage = evenkeel_types::Leverage::new(200).unwrap();
+    venue.set_leverage(&symbol("SOLUSDT"), leverage).await.unwrap_err();
+    server.clock.pass(90_000);
+    venue.set_leverage(&symbol("SOLUSDT"), leverage).await.unwrap();
 }

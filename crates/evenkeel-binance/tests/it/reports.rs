@@ -1,7 +1,7 @@
 //! Fills, funding, prices, balances: lists of any length without a hole.
 
 use evenkeel_exchange::{Effect, ErrorKind, Observe as _, Trade as _};
-use evenkeel_types::{Scope, Side, Timestamp};
+use evenkeel_types::{ClientOrderId, OrderIntent, Scope, Side, Timestamp};
 use serde_json::{Value, json};
 
 use crate::server::{Fate, START, Server, asset, order};
@@ -83,11 +83,85 @@ async fn the_order_of_a_young_execution_has_to_be_in_view() {
     server.read("/fapi/v1/order 77", Fate::json(order(&sent, 77, "FILLED", "1")));
     let fills = venue.fills(&[symbol("SOLUSDT")], Timestamp(now - DAY)).await.unwrap();
     assert_eq!(fills[0].order, Some(id(1)));
-    // An old one that the venue does not keep any more is nobody's.
+    // Records lag for hours at times, and those of orders that traded are kept for ninety days.
     server.read("/fapi/v1/order 78", Fate::code(-2013, "Order does not exist."));
-    server.read("/fapi/v1/userTrades SOLUSDT", Fate::json(json!([trade(2, 78, now - 3_600_000, "USDT")])));
-    let fills = venue.fills(&[symbol("SOLUSDT")], Timestamp(now - DAY)).await.unwrap();
-    assert_eq!(fills[0].order, None);
+    for age in [3_600_000, 88 * DAY] {
+        server.read("/fapi/v1/userTrades SOLUSDT", Fate::json(json!([trade(2, 78, now - age, "USDT")])));
+        let error = venue.fills(&[symbol("SOLUSDT")], Timestamp(now - age - DAY)).await.unwrap_err();
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::NotApplied), "{error}");
+    }
+    // One that is about to go is nobody's, which is no proof and not remembered.
+    let age = 90 * DAY - 7_200_000;
+    server.read("/fapi/v1/userTrades SOLUSDT", Fate::json(json!([trade(2, 78, now - age, "USDT")])));
+    assert_eq!(venue.fills(&[symbol("SOLUSDT")], Timestamp(0)).await.unwrap()[0].order, None);
+    let sent = params(&[("symbol", "SOLUSDT"), ("newClientOrderId", id(2).as_str()), ("quantity", "1")]);
+    server.read("/fapi/v1/order 78", Fate::json(order(&sent, 78, "FILLED", "1")));
+    assert_eq!(venue.fills(&[symbol("SOLUSDT")], Timestamp(0)).await.unwrap()[0].order, Some(id(2)));
+}
+
+/// What is forgotten while a list is put together must not make one of our orders look as if it had not traded.
+#[tokio::test]
+async fn our_fills_stay_ours_however_many_orders_there_were() {
+    let server = Server::start();
+    let venue = server.venue();
+    let ours = venue.place(&[unproven(intent("SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).unwrap();
+    let ours: u64 = ours.venue_order_id.unwrap().parse().unwrap();
+    // As many more as are remembered: the first one is the next to go.
+    let orders: Vec<_> = (2..=20_000_u128)
+        .map(|number| ClientOrderId::from_hash(&number.to_le_bytes()))
+        .map(|id| unproven(OrderIntent { id, ..intent("SOLUSDT", Side::Buy, "1", "150") }))
+        .collect();
+    for some in orders.chunks(200) {
+        server.clock.pass(61_000);
+        assert!(venue.place(some).await.iter().all(Result::is_ok));
+        server.asked();
+    }
+    let now = server.clock.now_for_test() + 300;
+    let trades = json!([
+        trade(1, 10, now - 30, "USDT"),
+        trade(2, 11, now - 20, "USDT"),
+        trade(3, ours, now - 10, "USDT")
+    ]);
+    server.read("/fapi/v1/userTrades SOLUSDT", Fate::json(trades));
+    for (number, id) in [(10, id(8)), (11, id(9))] {
+        let sent = params(&[("symbol", "SOLUSDT"), ("newClientOrderId", id.as_str()), ("quantity", "1")]);
+        server.read(&format!("/fapi/v1/order {number}"), Fate::json(order(&sent, number, "FILLED", "1")));
+    }
+    let fills = venue.fills(&[symbol("SOLUSDT")], Timestamp(now - 5000)).await.unwrap();
+    let told: Vec<_> = fills.iter().map(|fill| fill.order).collect();
+    assert_eq!(told, [Some(id(8)), Some(id(9)), Some(id(1))]);
+    assert_eq!(server.asked().iter().filter(|seen| seen.path == "/fapi/v1/order").count(), 2);
+}
+
+/// What orders are resolved by may use the reserved share; a list for looking at costs as much as many orders, and waits.
+#[tokio::test]
+async fn only_the_latest_fills_are_urgent() {
+    for (reach, urgent) in [(60_000, true), (DAY, false)] {
+        let server = Server::start();
+        let venue = server.venue();
+        let now = server.clock.now_for_test() + 300;
+        server.read("/fapi/v1/userTrades SOLUSDT", Fate::json(json!([trade(1, 77, now - 5000, "USDT")])));
+        let sent = params(&[("symbol", "SOLUSDT"), ("newClientOrderId", id(1).as_str()), ("quantity", "1")]);
+        server.read("/fapi/v1/order 77", Fate::json(order(&sent, 77, "FILLED", "1")));
+        let used = Fate::json(json!({"serverTime": server.clock.now_for_test() + 300}));
+        server.once("GET /fapi/v1/time", used.with("x-mbx-used-weight-1m", "2000"));
+        venue.server_time().await.unwrap();
+        let before = server.clock.now_for_test();
+        let fills = venue.fills(&[symbol("SOLUSDT")], Timestamp(now - reach)).await.unwrap();
+        assert_eq!(fills[0].order, Some(id(1)));
+        assert_eq!(server.clock.now_for_test() - before < 1000, urgent, "{reach}");
+        if urgent {
+            continue;
+        }
+        // The look-ups too: the venue counts on for whoever else uses the address.
+        let counted = Fate::json(json!([trade(1, 78, now - 5000, "USDT")]));
+        server.once("GET /fapi/v1/userTrades", counted.with("x-mbx-used-weight-1m", "2000"));
+        let sent = params(&[("symbol", "SOLUSDT"), ("newClientOrderId", id(2).as_str()), ("quantity", "1")]);
+        server.read("/fapi/v1/order 78", Fate::json(order(&sent, 78, "FILLED", "1")));
+        let before = server.clock.now_for_test();
+        venue.fills(&[symbol("SOLUSDT")], Timestamp(now - reach)).await.unwrap();
+        assert!(server.clock.now_for_test() - before > 20_000);
+    }
 }
 
 /// Weeks are asked for one after the other, and a full answer is cut in two, whichever end the venue began at.
@@ -127,7 +201,8 @@ async fn fills_of_weeks_and_of_full_pages_are_whole() {
             .map(|number| trade(number, 77, now - 40_000_000 + number, "USDT"))
             .collect()
     };
-    server.read("/fapi/v1/order 77", Fate::code(-2013, "Order does not exist."));
+    let sent = params(&[("symbol", "SOLUSDT"), ("newClientOrderId", "web_1"), ("quantity", "1500")]);
+    server.read("/fapi/v1/order 77", Fate::json(order(&sent, 77, "FILLED", "1500")));
     server.once("GET /fapi/v1/userTrades", Fate::json(page(0, 1500)));
     server.once("GET /fapi/v1/userTrades", Fate::json(page(0, 751)));
     server.once("GET /fapi/v1/userTrades", Fate::json(page(750, 1500)));

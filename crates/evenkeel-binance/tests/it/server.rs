@@ -21,11 +21,11 @@ const DAY: u64 = 86_400_000;
 
 /// A clock that runs by being looked at, and sleeps by being set: nothing here waits.
 #[derive(Debug)]
-pub(crate) struct Virtual(AtomicU64);
+pub(crate) struct Virtual(AtomicU64, AtomicU64);
 
 impl Virtual {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(START - 300)))
+        Arc::new(Self(AtomicU64::new(START - 300), AtomicU64::new(300)))
     }
 
     pub(crate) fn pass(&self, millis: u64) {
@@ -36,8 +36,13 @@ impl Virtual {
         self.0.load(Ordering::SeqCst)
     }
 
+    /// From now on ours is so much ahead of the venue's.
+    pub(crate) fn run_ahead(&self, millis: u64) {
+        self.1.store(0_u64.wrapping_sub(millis), Ordering::SeqCst);
+    }
+
     fn venue(&self) -> u64 {
-        self.0.load(Ordering::SeqCst) + 300
+        self.0.load(Ordering::SeqCst).wrapping_add(self.1.load(Ordering::SeqCst))
     }
 }
 
@@ -112,7 +117,7 @@ struct Script {
     writes: VecDeque<Fate>,
     /// The next answers to one path, one after the other, before `answers`.
     once: BTreeMap<String, VecDeque<Fate>>,
-    /// How long answers take, in milliseconds.
+    /// How long answers take, in milliseconds, and how long the last one of `a round`.
     slow: BTreeMap<String, u64>,
     log: Vec<Seen>,
 }
@@ -358,8 +363,16 @@ impl Transport for Server {
         }
         // Whoever wants to send beside this one does so now.
         tokio::task::yield_now().await;
-        self.under_way.lock().unwrap().0 -= 1;
-        self.respond(&request)
+        let others = {
+            let mut under_way = self.under_way.lock().unwrap();
+            under_way.0 -= 1;
+            under_way.0
+        };
+        let response = self.respond(&request);
+        if others == 0 {
+            self.clock.pass(self.script.lock().unwrap().slow.get("a round").copied().unwrap_or_default());
+        }
+        response
     }
 }
 
@@ -390,7 +403,10 @@ fn accepted(seen: &Seen) -> Fate {
         "POST /fapi/v1/order" => placed(&seen.params, 9_007_199_254_740_993),
         "POST /fapi/v1/batchOrders" => {
             let rows: Vec<BTreeMap<String, String>> = serde_json::from_str(seen.get("batchOrders")).unwrap();
-            let first = u64::from(rows[0]["newClientOrderId"].bytes().map(u32::from).sum::<u32>()) * 100;
+            let hash = rows[0]["newClientOrderId"]
+                .bytes()
+                .fold(7_u64, |hash, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
+            let first = (hash >> 12) * 10;
             (first..).zip(&rows).map(|(number, params)| placed(params, number)).collect()
         }
         "DELETE /fapi/v1/order" => {

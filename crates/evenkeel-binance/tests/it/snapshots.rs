@@ -10,8 +10,8 @@ use evenkeel_types::{
 };
 use serde_json::json;
 
-use crate::server::{Fate, START, Server, config, credentials, position, setting, state};
-use crate::support::{d, symbol};
+use crate::server::{Fate, START, Server, config, credentials, order, position, setting, state};
+use crate::support::{d, params, symbol};
 
 fn scope(names: &[&str]) -> Scope {
     Scope::of(names.iter().map(|name| symbol(name)))
@@ -244,7 +244,10 @@ async fn account_and_positions_of_two_moments_are_read_again() {
     server.once("GET /fapi/v3/account", Fate::json(state(&[("BTCUSDT", "BOTH", "0.008")])));
     venue.snapshot(&Scope::default()).await.unwrap();
     let calls = server.calls();
-    assert_eq!(calls.iter().filter(|call| call.ends_with("/account")).count(), 2);
+    // What was traded meanwhile may still rest in the list that was read before.
+    for read_again in ["/account", "/positionRisk", "/openOrders", "/openAlgoOrders"] {
+        assert_eq!(calls.iter().filter(|call| call.ends_with(read_again)).count(), 2, "{read_again}");
+    }
     // An account that never agrees with itself is an error, not a guess.
     server.read("/fapi/v3/account", Fate::json(state(&[("BTCUSDT", "BOTH", "0.008")])));
     let error = venue.snapshot(&Scope::default()).await.unwrap_err();
@@ -258,6 +261,45 @@ async fn account_and_positions_of_two_moments_are_read_again() {
     let rows = json!([position("BTCUSDT", "BOTH", "0.009", "0"), position("ETHUSDT", "BOTH", "-1", "12")]);
     server.read("/fapi/v3/positionRisk", Fate::json(rows));
     assert_eq!(venue.snapshot(&Scope::default()).await.unwrap().positions.len(), 2);
+}
+
+/// A limit that is nearly used up must not let half of the questions go and keep the others for a minute.
+#[tokio::test]
+async fn a_snapshot_waits_for_all_of_its_requests_together() {
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    server.clock.pass(61_000);
+    let used = Fate::json(json!({"serverTime": server.clock.now_for_test() + 300}));
+    server.once("GET /fapi/v1/time", used.with("x-mbx-used-weight-1m", "1650"));
+    venue.server_time().await.unwrap();
+    server.asked();
+    let before = server.clock.now_for_test();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    assert!(server.clock.now_for_test() - before > 20_000, "there was no room for all");
+    let asked = server.asked();
+    let signed: Vec<u64> = asked.iter().filter(|seen| seen.signed).map(|seen| seen.timestamp).collect();
+    assert!(signed.len() >= 6, "{asked:?}");
+    let spread = signed.iter().max().unwrap() - signed.iter().min().unwrap();
+    assert!(spread < 1000, "{spread}");
+}
+
+/// What is read again must not be put together with what is older by more than a moment.
+#[tokio::test]
+async fn an_account_is_not_put_together_from_two_moments() {
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::default()).await.unwrap();
+    server.asked();
+    server.slow("a round", 6000);
+    server.once("GET /fapi/v3/account", Fate::json(state(&[("BTCUSDT", "BOTH", "0.008")])));
+    let before = server.clock.now_for_test() + 300;
+    let snapshot = venue.snapshot(&Scope::default()).await.unwrap();
+    assert!(snapshot.as_of.0 >= before + 12_000, "nothing of the first two rounds is left");
+    let calls = server.calls();
+    for (name, times) in [("/account", 3), ("/openOrders", 3), ("/symbolConfig", 2), ("/premiumIndex", 2)] {
+        assert_eq!(calls.iter().filter(|call| call.ends_with(name)).count(), times, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -307,6 +349,8 @@ async fn the_stateless_conformance_cases_pass() {
             "commission": "0.3", "commissionAsset": "USDT", "time": now - 86_400_000, "marginAsset": "USDT"}])),
     );
     server.read("/fapi/v1/order", Fate::code(-2013, "Order does not exist."));
+    let sent = params(&[("symbol", "BTCUSDT"), ("newClientOrderId", "web_1"), ("quantity", "0.009")]);
+    server.read("/fapi/v1/order 5", Fate::json(order(&sent, 5, "FILLED", "0.009")));
     for path in ["commissionRate", "symbolConfig"] {
         server.read(&format!("/fapi/v1/{path} NO-SUCH-SYMBOL-9"), Fate::code(-1121, "Invalid symbol."));
     }
