@@ -22,7 +22,7 @@ pub const SECRET_VARIABLE: &str = "BYBIT_API_SECRET";
 /// Below that an ordinary round trip is too late.
 const VALIDITY_MIN: Duration = Duration::from_secs(1);
 /// Above that a lost request stays possible for longer than anybody waits for its answer.
-const VALIDITY_MAX: Duration = Duration::from_secs(10);
+pub(crate) const VALIDITY_MAX: Duration = Duration::from_secs(10);
 /// How long an answer is waited for: twice the usual validity, so that an answer that did not come will not.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 

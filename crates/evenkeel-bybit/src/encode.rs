@@ -187,7 +187,13 @@ pub(crate) fn stop(intent: &StopIntent, contract: &Contract) -> Result<NewOrder,
     let (qty, whole) = match intent.size {
         StopSize::Qty(qty) => {
             let largest = contract.max_market_qty.unwrap_or(contract.max_qty);
-            (size(contract, qty, largest, true)?, false)
+            // It is refused when it is triggered, which is too late to hear of it.
+            if intent.worst.is_none() && qty > largest {
+                let problem =
+                    format!("the size {qty} of a stop at the market must be at most {largest}; split it");
+                return Err(refused(contract, problem));
+            }
+            (size(contract, qty, contract.max_qty, true)?, false)
         }
         // Documented: nothing, reduce-only and closing, is whatever the position is.
         StopSize::WholePosition => ("0".to_owned(), true),

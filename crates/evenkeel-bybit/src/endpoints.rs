@@ -45,8 +45,7 @@ macro_rules! endpoints {
             per_second: $per_second,
         };)*
         /// All of them.
-        #[cfg(test)]
-        const ALL: &[Endpoint] = &[$($constant),*];
+        pub(crate) const ALL: &[Endpoint] = &[$($constant),*];
     };
 }
 

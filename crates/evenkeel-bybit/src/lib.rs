@@ -17,6 +17,7 @@ pub mod decode;
 mod encode;
 mod endpoints;
 mod error;
+mod sent;
 pub mod sign;
 mod text;
 mod venue;

@@ -87,7 +87,7 @@ wire! {
 wire! {
     /// A row of `coin`.
     Coin {
-        coin, equity, wallet_balance, locked, bonus, borrow_amount, unrealised_pnl,
+        coin, equity, usd_value, wallet_balance, locked, bonus, borrow_amount, unrealised_pnl,
         #[serde(rename = "totalOrderIM")] total_order_im,
         #[serde(rename = "totalPositionIM")] total_position_im,
         #[serde(rename = "totalPositionMM")] total_position_mm,

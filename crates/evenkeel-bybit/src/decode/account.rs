@@ -6,7 +6,7 @@ use evenkeel_http::cut;
 use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
 use evenkeel_types::{FeeRates, MarginMode, Symbol, Usd};
 
-use super::{Body, number_or_none, page, result, rows};
+use super::{Body, listed_name, number_or_none, page, result, rows};
 use crate::wire;
 
 /// Which kind of account it is.
@@ -109,6 +109,8 @@ pub struct Coin {
     pub coin: String,
     /// What is in the wallet: without unrealised profit.
     pub wallet: Usd,
+    /// What the coin is worth in USD; absent from old answers.
+    pub usd_value: Option<Usd>,
     /// The same with unrealised profit, without debts.
     pub equity: Usd,
     /// Unrealised profit.
@@ -182,6 +184,7 @@ fn coin(row: &Node<'_, '_>) -> Result<Coin, DecodeError> {
     Ok(Coin {
         coin: row.key("coin", wire.coin).string()?,
         wallet: row.key("walletBalance", wire.wallet_balance).number()?,
+        usd_value: number_or_none(row.key("usdValue", wire.usd_value))?,
         equity: row.key("equity", wire.equity).number()?,
         unrealised: row.key("unrealisedPnl", wire.unrealised_pnl).number()?,
         locked: number_or_none(row.key("locked", wire.locked))?,
@@ -192,16 +195,18 @@ fn coin(row: &Node<'_, '_>) -> Result<Coin, DecodeError> {
     })
 }
 
-/// Decodes `account/fee-rate`: this account's rates, by symbol.
+/// Decodes `account/fee-rate`: this account's rates, by symbol. A row that is not understood is left out: its symbol has no
+/// rates.
 ///
 /// # Errors
-/// [`DecodeError`] naming the field.
+/// [`DecodeError`] where the answer as a whole is not understood, or a row has no name.
 pub fn decode_fee_rates(body: Body<'_>) -> Result<BTreeMap<Symbol, FeeRates>, DecodeError> {
     let page = page(body, |row| {
         let wire: wire::FeeRate<'_> = row.object()?;
-        let maker = row.key("makerFeeRate", wire.maker_fee_rate).number()?;
-        let taker = row.key("takerFeeRate", wire.taker_fee_rate).number()?;
-        Ok((row.key("symbol", wire.symbol).symbol()?, FeeRates { maker, taker }))
+        let maker = row.key("makerFeeRate", wire.maker_fee_rate).number();
+        let taker = row.key("takerFeeRate", wire.taker_fee_rate).number();
+        let rates = maker.and_then(|maker| Ok(FeeRates { maker, taker: taker? })).ok();
+        Ok(listed_name(&row.key("symbol", wire.symbol))?.zip(rates))
     })?;
-    Ok(page.rows.into_iter().collect())
+    Ok(page.rows.into_iter().flatten().collect())
 }

@@ -9,7 +9,7 @@ use evenkeel_types::{
     Decimal, Leverage, Lot, NumberError, Price, Qty, Symbol, Timestamp, TradingStatus, Usd, parse_decimal,
 };
 
-use super::{Body, page, price_or_none, result};
+use super::{Body, listed_name, page, price_or_none, result};
 use crate::wire;
 
 /// What the contracts that this crate trades are settled in.
@@ -59,6 +59,8 @@ pub struct Contracts {
     /// Those that cannot be traded here, and why: settled in something else, with an end, or with rules that are not
     /// understood. One of them must not make all others unreadable.
     pub refused: BTreeMap<Symbol, DecodeError>,
+    /// How many rows the answer has, with those whose names no symbol here can have.
+    pub rows: usize,
     /// By what the next part is asked for.
     pub cursor: Option<String>,
 }
@@ -84,16 +86,15 @@ pub fn decode_server_time(body: Body<'_>) -> Result<Timestamp, DecodeError> {
 /// Decodes `market/instruments-info`.
 ///
 /// # Errors
-/// [`DecodeError`] where the answer as a whole is not understood, or a row has no name.
+/// [`DecodeError`] where the answer as a whole is not understood, or a row has no name. A name outside ASCII is left out.
 pub fn decode_instruments(body: Body<'_>) -> Result<Contracts, DecodeError> {
     let page = page(body, |row| {
         let wire: wire::Instrument<'_> = row.object()?;
-        let symbol = row.key("symbol", wire.symbol).symbol()?;
-        let contract = contract(row, &wire, symbol.clone());
-        Ok((symbol, contract))
+        let name = listed_name(&row.key("symbol", wire.symbol))?;
+        Ok(name.map(|symbol| (symbol.clone(), contract(row, &wire, symbol))))
     })?;
-    let mut contracts = Contracts { cursor: page.cursor, ..Contracts::default() };
-    for (symbol, contract) in page.rows {
+    let mut contracts = Contracts { rows: page.rows.len(), cursor: page.cursor, ..Contracts::default() };
+    for (symbol, contract) in page.rows.into_iter().flatten() {
         match contract {
             Ok(contract) => drop(contracts.list.insert(symbol, contract)),
             Err(error) => drop(contracts.refused.insert(symbol, error)),

@@ -27,7 +27,7 @@ pub use order::{OrderRecord, decode_orders};
 pub use position::{PositionRow, decode_positions};
 pub use price::{Ticker, decode_tickers};
 pub(crate) use snapshot::{AccountParts, assemble, pool_id, position_mode, setting_of};
-pub use tiers::{RiskTier, decode_risk_limits, instrument};
+pub use tiers::{RiskTier, TierOf, decode_risk_limits, instrument};
 
 use evenkeel_http::cut;
 use evenkeel_http::json::Node;
@@ -152,6 +152,15 @@ fn next(cursor: &Node<'_, '_>) -> Result<Option<String>, DecodeError> {
     let text = node.string()?;
     let fine = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%:,".contains(&b));
     if fine { Ok(Some(text)) } else { Err(node.invalid("no cursor that can be sent")) }
+}
+
+/// The name of a row in a list about all symbols. `None` for one that no symbol here can have: nobody can ask for it, and
+/// it must not make all others unreadable.
+fn listed_name(node: &Node<'_, '_>) -> Result<Option<evenkeel_types::Symbol>, DecodeError> {
+    match node.symbol() {
+        Err(error) if error.kind() == DecodeErrorKind::Unsupported => Ok(None),
+        name => name.map(Some),
+    }
 }
 
 /// A price, where there is one: an empty text and zero both say that there is none.

@@ -7,7 +7,7 @@ use evenkeel_http::json::{DecodeError, Node};
 use evenkeel_types::{Price, Rate, Symbol, Timestamp};
 
 use super::market::optional_price;
-use super::{Body, page};
+use super::{Body, listed_name, page};
 use crate::wire;
 
 /// Prices and funding of one symbol. What the venue leaves empty is absent.
@@ -28,21 +28,19 @@ pub struct Ticker {
     pub funding_interval: Option<Duration>,
 }
 
-/// Decodes `market/tickers`: of the symbols wanted, or of all.
+/// Decodes `market/tickers`: of the symbols wanted, or of all. A row that is not understood is an error of its symbol alone.
 ///
 /// # Errors
-/// [`DecodeError`] naming the field.
+/// [`DecodeError`] where the answer as a whole is not understood, or a row has no name. A name outside ASCII is left out.
 pub fn decode_tickers(
     body: Body<'_>,
     wanted: Option<&BTreeSet<Symbol>>,
-) -> Result<BTreeMap<Symbol, Ticker>, DecodeError> {
+) -> Result<BTreeMap<Symbol, Result<Ticker, DecodeError>>, DecodeError> {
     let page = page(body, |row| {
         let wire: wire::Ticker<'_> = row.object()?;
-        let symbol = row.key("symbol", wire.symbol).symbol()?;
-        if wanted.is_some_and(|wanted| !wanted.contains(&symbol)) {
-            return Ok(None);
-        }
-        Ok(Some((symbol, ticker(row, &wire)?)))
+        let name = listed_name(&row.key("symbol", wire.symbol))?;
+        let name = name.filter(|name| wanted.is_none_or(|wanted| wanted.contains(name)));
+        Ok(name.map(|symbol| (symbol, ticker(row, &wire))))
     })?;
     Ok(page.rows.into_iter().flatten().collect())
 }

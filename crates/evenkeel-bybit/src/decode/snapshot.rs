@@ -244,11 +244,24 @@ fn nothing_unseen(total: Usd, held: &[&PositionRow]) -> Result<(), DecodeError> 
         let Some(margin) = row.margin else { return Ok(()) };
         known = known.plus(margin).map_err(too_large("positions"))?;
     }
+    let more = |one: Usd, other: Usd| -> Result<bool, NumberError> {
+        Ok(one > other.times(UNSEEN_OFF)?.plus(Usd::new(UNSEEN_DUST)?)?)
+    };
+    // The other way round something was opened or closed between the two answers. What the venue asks for two legs of one
+    // symbol may be less than for each by itself.
+    let hedged =
+        |row: &&PositionRow| held.iter().any(|other| other.symbol == row.symbol && other.side != row.side);
+    if !held.iter().any(hedged) && more(known, total).map_err(too_large("wallet"))? {
+        let text = format!(
+            "positions have a margin of {total}, and those in the list one of {known}: they are of different times"
+        );
+        return Err(problem(DecodeErrorKind::Inconsistent, "wallet.totalPositionIM", &text));
+    }
     let unseen = || -> Result<bool, NumberError> {
         if held.is_empty() {
             return Ok(total.is_positive());
         }
-        Ok(total > known.times(UNSEEN_OFF)?.plus(Usd::new(UNSEEN_DUST)?)?)
+        more(total, known)
     };
     if !unseen().map_err(too_large("wallet"))? {
         return Ok(());
@@ -293,12 +306,48 @@ fn cross(wallet: &Wallet) -> Result<(Usd, Usd), DecodeError> {
     let used = needed(wallet.initial_margin, "totalInitialMargin")?;
     let together = available.plus(used).map_err(too_large("wallet"))?;
     // An available balance of zero may have been cut off there: then the equity is below the margin in use, which may be
-    // above the balance.
+    // above the balance, and by how much collateral is discounted cannot be told.
+    if available.is_zero() && used.is_positive() {
+        only_dollars(wallet, balance)?;
+    }
     if available.is_positive() && together > balance.times(TOTAL_OFF).map_err(too_large("wallet"))? {
         let text = format!("{available} available and {used} used are more than the balance of {balance}");
         return Err(problem(DecodeErrorKind::Inconsistent, "wallet.totalAvailableBalance", &text));
     }
     Ok((together.min(balance), available))
+}
+
+/// Coins that are worth what they are, in USD.
+const DOLLARS: &[&str] = &[SETTLE_COIN, "USDC"];
+/// What all other coins may be worth, as a part of the balance: that much the equity may be overstated.
+const DISCOUNTED_OFF: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+
+/// Whether there is next to nothing but dollars; other coins are collateral at a discount.
+fn only_dollars(wallet: &Wallet, balance: Usd) -> Result<(), DecodeError> {
+    let most = balance.abs().times(DISCOUNTED_OFF).map_err(too_large("wallet"))?;
+    let mut others = Usd::ZERO;
+    for coin in &wallet.coins {
+        if DOLLARS.contains(&coin.coin.as_str()) || coin.wallet.is_zero() {
+            continue;
+        }
+        // Without its value it may be worth anything.
+        let value = coin.usd_value.map(Usd::abs);
+        let sum = value.map(|value| others.plus(value)).transpose().map_err(too_large("wallet"))?;
+        match sum {
+            Some(sum) if sum <= most => others = sum,
+            _ => {
+                let name: String = coin.coin.chars().take(20).collect();
+                return Err(DecodeError::new(
+                    DecodeErrorKind::Unsupported,
+                    "account/wallet-balance",
+                    format!("coin {name}"),
+                    "no margin is available, and discounts on this collateral cannot be told: the equity is unknown",
+                    "exchange it for USDT, add USDT, or reduce positions at the venue",
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Equity and free margin in isolated mode: the wallet without the buckets. A coin that the account never had has no row.
@@ -327,7 +376,8 @@ fn isolated(settle: Option<&Coin>, held: &[&PositionRow]) -> Result<(Usd, Usd), 
     let computed = || -> Result<(Usd, Usd), NumberError> {
         let free = coin.wallet.minus(positions)?.minus(orders)?.minus(locked)?.minus(bonus)?;
         // What the venue granted backs no isolated position.
-        Ok((coin.wallet.minus(buckets)?.minus(bonus)?, free))
+        // Where a position changed between the two answers, the larger of the two is what is not free.
+        Ok((coin.wallet.minus(buckets.max(positions))?.minus(bonus)?, free))
     };
     computed().map_err(too_large("wallet"))
 }

@@ -9,7 +9,7 @@ use evenkeel_types::{
 };
 
 use super::market::Contract;
-use super::{Body, Page, page};
+use super::{Body, Page, listed_name, page};
 use crate::wire;
 
 /// One tier as the venue prints it, its rates as fractions.
@@ -26,14 +26,20 @@ pub struct RiskTier {
     pub deduction: Option<Usd>,
 }
 
-/// Decodes `market/risk-limit`: the tiers of each symbol, in the venue's order.
+/// A tier of a symbol, or what is not understood about it; `None` where no symbol here can have the name.
+pub type TierOf = Option<(Symbol, Result<RiskTier, DecodeError>)>;
+
+/// Decodes `market/risk-limit`: the tiers of each symbol, in the venue's order. A row that is not understood is an error of
+/// its symbol alone, and of all its tiers: without one of them the others would reach too far. Rates that fit neither as
+/// fractions nor as percent are not understood.
 ///
 /// # Errors
-/// [`DecodeError`] naming the field; rates that fit neither as fractions nor as percent are refused.
-pub fn decode_risk_limits(body: Body<'_>) -> Result<Page<(Symbol, RiskTier)>, DecodeError> {
+/// [`DecodeError`] where the answer as a whole is not understood, or a row has no name.
+pub fn decode_risk_limits(body: Body<'_>) -> Result<Page<TierOf>, DecodeError> {
     page(body, |row| {
         let wire: wire::RiskLimit<'_> = row.object()?;
-        Ok((row.key("symbol", wire.symbol).symbol()?, tier(row, &wire)?))
+        let name = listed_name(&row.key("symbol", wire.symbol))?;
+        Ok(name.map(|symbol| (symbol, tier(row, &wire))))
     })
 }
 

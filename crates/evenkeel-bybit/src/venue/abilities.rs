@@ -8,7 +8,7 @@ use evenkeel_http::{Failure, Urgency};
 use evenkeel_types::{OrderKind, Symbol};
 
 use super::plumbing::{Outcome, undecoded};
-use super::trader::Bybit;
+use super::trader::{Bybit, LOOKING_MAX};
 use crate::decode::{OrderRecord, decode_cancelled};
 use crate::encode::body;
 use crate::endpoints;
@@ -76,7 +76,7 @@ impl Bybit {
     async fn until_none(&self, symbol: Option<&Symbol>, protective: Protective) -> Outcome<()> {
         let concerned =
             |order: &&OrderRecord| protective == Protective::Cancel || order.kind == OrderKind::Limit;
-        let mut left = String::new();
+        let (mut left, began) = (String::new(), self.now());
         for wait in LOOKS {
             self.reader.plumbing().clock.sleep(wait).await;
             left = match self.reader.accounts.open_orders(symbol, Urgency::ReducesRisk).await {
@@ -86,6 +86,9 @@ impl Bybit {
                 },
                 Err(failure) => format!("whether it was carried out could not be read: {}", failure.message),
             };
+            if self.now().since(began) > LOOKING_MAX {
+                break;
+            }
         }
         Err(Failure::new(ErrorKind::Timeout, Effect::Unknown, format!("it was taken in, and {left}")))
     }

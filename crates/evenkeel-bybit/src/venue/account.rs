@@ -9,10 +9,9 @@ use evenkeel_types::{FeeRates, Instrument, LeverageSetting, PositionSide, Quote,
 use futures_util::future::{join, join_all, join3, join5};
 
 use super::plumbing::{Outcome, unread};
-use super::rules::Accounts;
+use super::rules::{Accounts, Tickers};
 use crate::decode::{
-    AccountParts, Contract, PositionRow, RiskTier, Ticker, Wallet, assemble, decode_wallet, position_mode,
-    setting_of,
+    AccountParts, Contract, PositionRow, RiskTier, Wallet, assemble, decode_wallet, position_mode, setting_of,
 };
 use crate::encode::Query;
 use crate::endpoints;
@@ -20,7 +19,7 @@ use crate::endpoints;
 /// Facts about symbols that a snapshot needs.
 #[derive(Debug, Default)]
 struct Facts {
-    tickers: BTreeMap<Symbol, Ticker>,
+    tickers: Tickers,
     tiers: BTreeMap<Symbol, Arc<Vec<RiskTier>>>,
 }
 
@@ -42,27 +41,32 @@ impl Accounts {
         // The list of positions has the settings of net positions, and of nothing else.
         let apart: BTreeSet<Symbol> = expected.difference(&net_before).cloned().collect();
 
-        let account = join5(
+        // Orders before positions: what is executed in between is in both, where the other way round it could be in neither.
+        let exposure = async {
+            let orders = self.open_orders(None, Urgency::Ordinary).await;
+            let (held, rows) = join(self.held(), self.rows(&apart)).await;
+            (orders, held, rows)
+        };
+        let (mode, wallet, exposure, facts, (fees, contracts)) = join5(
             self.margin_mode(),
             self.wallet(),
-            self.held(),
-            self.open_orders(None, Urgency::Ordinary),
+            exposure,
+            self.facts(&expected),
             join(self.all_fees(), self.contracts_of(&expected)),
-        );
-        let (account, facts, rows) = join3(account, self.facts(&expected), self.rows(&apart)).await;
-        let (mode, wallet, held, orders, (fees, contracts)) = account;
+        )
+        .await;
+        let (orders, held, rows) = exposure;
+        // Whatever else failed: what is not held any more may be what failed, and the next reading must do without it.
+        if let Ok((held, _)) = &held {
+            self.remember_held(held);
+        }
         // That a symbol does not exist is said before what else failed about it, and the account's mode before all.
         let mode = mode?;
         let (mut contracts, mut facts, mut rows) = (contracts?, facts?, rows?);
         let (wallet, orders, fees) = (wallet?, orders?, fees?);
         let mut held = held?.0;
 
-        // What was opened between the two readings belongs to it.
-        for row in rows.values().flatten().filter(|row| !row.qty.is_zero()) {
-            if !held.iter().any(|known| known.symbol == row.symbol) {
-                held.push(row.clone());
-            }
-        }
+        merge(&mut held, &rows)?;
         let covered: BTreeSet<Symbol> =
             scope.symbols.iter().chain(held.iter().map(|row| &row.symbol)).cloned().collect();
         let unexpected: BTreeSet<Symbol> = covered.difference(&expected).cloned().collect();
@@ -83,11 +87,12 @@ impl Accounts {
             facts.tickers.extend(more.tickers);
             facts.tiers.extend(more.tiers);
             contracts.extend(also);
+            merge(&mut held, &read)?;
             rows.extend(read);
         }
         self.remember_held(&held);
 
-        let read_at = self.plumbing.by_venue(began);
+        let read_at = self.plumbing.at_least(began);
         let mut settings = BTreeMap::new();
         for symbol in &covered {
             let of_symbol = rows.get(symbol).unwrap_or(&held);
@@ -170,6 +175,7 @@ impl Accounts {
             let contract = contracts.get(symbol).ok_or_else(|| missing("rules"))?;
             let tiers = facts.tiers.get(symbol).ok_or_else(|| missing("risk limits"))?;
             let ticker = facts.tickers.get(symbol).ok_or_else(|| missing("prices"))?;
+            let ticker = ticker.as_ref().map_err(|error| unread(error.clone()))?;
             let mark = ticker.mark.ok_or_else(|| missing("mark price"))?;
             symbols.instruments.insert(symbol.clone(), self.assembled(contract, tiers, fees)?);
             symbols.quotes.insert(symbol.clone(), Quote { mark, bid: ticker.bid, ask: ticker.ask });
@@ -211,7 +217,7 @@ impl Accounts {
         if !unread_rows.is_empty() {
             apart.extend(self.rows_apart(&unread_rows).await);
         }
-        let read_at = self.plumbing.by_venue(began);
+        let read_at = self.plumbing.at_least(began);
         symbols
             .iter()
             .map(|symbol| {
@@ -232,6 +238,25 @@ impl Accounts {
             symbols.iter().map(|symbol| async move { ((*symbol).clone(), self.rows_of(symbol).await) });
         join_all(read).await.into_iter().collect()
     }
+}
+
+/// What was opened between the two readings belongs to what is held, each leg by itself.
+fn merge(held: &mut Vec<PositionRow>, rows: &Rows) -> Outcome<()> {
+    for row in rows.values().flatten() {
+        match held.iter().find(|known| known.symbol == row.symbol && known.side == row.side) {
+            Some(known) if known.qty != row.qty => {
+                let problem = format!(
+                    "{} is a position of {} in the list and one of {} by itself: it changes; read the account again",
+                    row.symbol, known.qty, row.qty
+                );
+                return Err(Failure::nothing(ErrorKind::Decode, problem));
+            }
+            Some(_) => {}
+            None if row.qty.is_zero() => {}
+            None => held.push(row.clone()),
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, Default)]

@@ -1,10 +1,10 @@
 //! What is remembered between calls, and for how long it may be used.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use evenkeel_types::{ClientOrderId, FeeRates, Leverage, LeverageSetting, Symbol, Timestamp};
+use evenkeel_types::{FeeRates, Leverage, LeverageSetting, Symbol, Timestamp};
 
 use crate::decode::{Contracts, RiskTier};
 
@@ -21,8 +21,6 @@ const SETTING_AGE: Duration = Duration::from_secs(60);
 const UNLISTED_AGE: Duration = Duration::from_secs(10);
 /// Tiers change a few times a month, announced days before.
 const TIERS_AGE: Duration = Duration::from_secs(600);
-/// How many orders are remembered by their ids: a day of a bot that places one a minute.
-const ORDERS_KEPT: usize = 2000;
 
 type Seen<T> = Option<(Timestamp, T)>;
 
@@ -40,8 +38,6 @@ pub(super) struct Known {
     all_tiers: Option<Timestamp>,
     /// What was held at the last reading, and whether as a net position; `None` before the first.
     pub(super) held: Option<BTreeMap<Symbol, bool>>,
-    /// Ids that were sent, with the time by our clock, newest last.
-    sent: VecDeque<(ClientOrderId, Timestamp)>,
 }
 
 fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
@@ -71,6 +67,11 @@ impl Known {
 
     pub(super) fn contracts_for_encoding(&self, now: Timestamp) -> Option<Arc<Contracts>> {
         fresh(self.contracts.as_ref(), now, ENCODING_AGE)
+    }
+
+    /// The last list, whatever its age.
+    pub(super) fn last_contracts(&self) -> Option<&Contracts> {
+        self.contracts.as_ref().map(|(_, contracts)| contracts.as_ref())
     }
 
     /// Whether the list is young enough to say that something is not in it.
@@ -117,24 +118,5 @@ impl Known {
     pub(super) fn held_net(&self) -> BTreeSet<Symbol> {
         let held = self.held.iter().flatten();
         held.filter(|(_, net)| **net).map(|(symbol, _)| symbol.clone()).collect()
-    }
-
-    /// Notes that an id is about to be sent; whether it was sent before.
-    pub(super) fn sends(&mut self, id: ClientOrderId, now: Timestamp) -> bool {
-        let before = self.sent.iter().any(|(known, _)| *known == id);
-        self.sent.push_back((id, now));
-        let excess = self.sent.len().saturating_sub(ORDERS_KEPT);
-        self.sent.drain(..excess);
-        before
-    }
-
-    /// When an id was last sent by this connector.
-    pub(super) fn sent_at(&self, id: &ClientOrderId) -> Option<Timestamp> {
-        self.sent.iter().rev().find(|(known, _)| known == id).map(|(_, at)| *at)
-    }
-
-    /// It is certain that it was not taken in: no copy of it is on its way.
-    pub(super) fn sent_none(&mut self, id: &ClientOrderId) {
-        self.sent.retain(|(known, _)| known != id);
     }
 }

@@ -1,5 +1,6 @@
 //! From a question to the bytes of its answer: limits, time, signature, transport.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +18,14 @@ use crate::decode::{Body, decode_envelope, decode_server_time};
 use crate::encode::Query;
 use crate::endpoints::{self, Endpoint};
 use crate::error::{Means as _, http_failure, refusal};
+use crate::sent::SentOrders;
 use crate::sign;
 
 /// How long a read waits for the rate limit: a call's window is a second, an address's five, and fifty flat symbols are
 /// read in one second.
 const READ_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a write waits for it. What was decided on longer ago is better decided again.
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// How many calls of a kind are left in its window, in a header of every answer.
 const REMAINING_HEADER: &str = "x-bapi-limit-status";
 /// When the window ends, by the venue's clock, in milliseconds.
@@ -73,8 +75,11 @@ pub(super) struct Plumbing {
     pub(super) fees: Option<FeeRates>,
     credentials: Credentials,
     base_url: BaseUrl,
-    /// Names of limits begin with it: what the venue counts by.
-    scope: String,
+    /// The limits of the account, by the names of their calls. Held for as long as the connector lives: those that nobody
+    /// holds may be dropped, and with them what was counted and how long the venue wants nothing.
+    own: BTreeMap<&'static str, Arc<Limiter>>,
+    /// What was sent with this key.
+    pub(super) sent: Arc<SentOrders>,
     pub(super) clock: Arc<dyn Clock>,
     timeout: Duration,
     pub(super) validity: Duration,
@@ -87,13 +92,17 @@ impl Plumbing {
     pub(super) fn new(settings: Settings) -> Self {
         let venue = venue_id();
         let host = settings.base_url.authority().to_owned();
+        // What the venue counts by.
+        let scope = format!("{host}/{}", settings.credentials.fingerprint());
+        let signed = endpoints::ALL.iter().filter(|endpoint| endpoint.is_signed());
         Self {
             client: Client::new(settings.transport, Arc::clone(&settings.clock), venue.clone()),
             venue,
             environment: settings.environment,
             account: settings.account,
             fees: settings.fees,
-            scope: format!("{host}/{}", settings.credentials.fingerprint()),
+            own: signed.map(|endpoint| (endpoint.name, own(&scope, endpoint))).collect(),
+            sent: SentOrders::of(&scope),
             credentials: settings.credentials,
             address: Limiter::shared(&format!("{host}/address"), endpoints::ADDRESS),
             base_url: settings.base_url,
@@ -106,13 +115,14 @@ impl Plumbing {
     }
 
     /// The limit of one account for one call.
-    fn own(&self, endpoint: &Endpoint) -> Arc<Limiter> {
-        Limiter::shared(&format!("{}/{}", self.scope, endpoint.name), endpoint.quota())
+    fn own(&self, endpoint: &Endpoint) -> Option<&Limiter> {
+        self.own.get(endpoint.name).map(Arc::as_ref)
     }
 
     /// What is used of a limit of this account.
     pub(super) fn usage(&self, endpoint: &Endpoint) -> Usage {
-        self.own(endpoint).usage(self.clock.now())
+        // Public calls count for the address only.
+        self.own(endpoint).unwrap_or(&self.address).usage(self.clock.now())
     }
 
     /// What is used of the limit of this address.
@@ -186,10 +196,10 @@ impl Plumbing {
 
     async fn call(&self, call: Call) -> Outcome<Reply> {
         let endpoint = call.endpoint;
-        let own = endpoint.is_signed().then(|| self.own(&endpoint));
+        let own = self.own(&endpoint);
         let mut scopes: Vec<(&Limiter, u32)> = vec![(self.address.as_ref(), 1)];
-        if let Some(own) = &own {
-            scopes.push((own.as_ref(), call.weight));
+        if let Some(own) = own {
+            scopes.push((own, call.weight));
         }
         let taken = acquire_all(&scopes, &*self.clock, call.urgency, call.patience).await;
         taken.map_err(|limited| Failure::limited(&limited))?;
@@ -205,10 +215,10 @@ impl Plumbing {
         let request = self.request(&endpoint, call.query.as_str(), call.body, now)?;
         let sent = self.client.send(call.operation, request, self.timeout).await;
         let sent = sent.map_err(|error| Failure::of(&error))?;
-        self.count(own.as_deref(), &sent);
+        self.count(own, &sent);
         match self.understood(&call.name, &sent, endpoint.is_signed()) {
             Ok(()) => Ok(Reply { name: call.name, bytes: sent.body, began: sent.began }),
-            Err(failure) => Err(self.learned(own.as_deref(), &sent, self.redacted(failure))),
+            Err(failure) => Err(self.learned(own, &sent, self.redacted(failure))),
         }
     }
 
@@ -310,9 +320,12 @@ impl Plumbing {
     /// What follows for later calls from the refusal of one order of a batch: where the batch exceeds its limit, only its
     /// tail is refused.
     pub(super) fn heed(&self, endpoint: &Endpoint, refused: &Failure) {
-        if refused.kind == ErrorKind::RateLimited && refused.effect == Effect::NotApplied {
+        if let Some(own) = self.own(endpoint)
+            && refused.kind == ErrorKind::RateLimited
+            && refused.effect == Effect::NotApplied
+        {
             let now = self.clock.now();
-            self.own(endpoint).block_until(now, now.after(refused.retry_after.unwrap_or_default()));
+            own.block_until(now, now.after(refused.retry_after.unwrap_or_default()));
         }
         if refused.is_untimely() {
             self.offset.forget();
@@ -321,6 +334,12 @@ impl Plumbing {
 
     /// The venue's time now, by samples of its clock; asks for one where there is none that is fresh.
     pub(super) async fn venue_now(&self) -> Outcome<Timestamp> {
+        let time = self.sampled_now().await?;
+        self.sent.begin(time);
+        Ok(time)
+    }
+
+    async fn sampled_now(&self) -> Outcome<Timestamp> {
         let now = self.clock.now();
         if !self.offset.is_stale(now)
             && let Some(time) = self.offset.venue_time(now)
@@ -351,6 +370,11 @@ impl Plumbing {
         Ok(time)
     }
 
+    /// The earliest that our clock's moment can be by the venue's: what was read then is told no younger than it is.
+    pub(super) fn at_least(&self, moment: Timestamp) -> Timestamp {
+        self.offset.venue_time_bounds(moment).map_or(moment, |(earliest, _)| earliest)
+    }
+
     /// What our clock's moment is by the venue's, as far as is known.
     pub(super) fn by_venue(&self, moment: Timestamp) -> Timestamp {
         self.offset.venue_time(moment).unwrap_or(moment)
@@ -369,6 +393,10 @@ impl Plumbing {
     pub(super) fn told<T>(&self, operation: Operation, outcome: Outcome<T>) -> Result<T> {
         outcome.map_err(|failure| self.error(operation, &failure))
     }
+}
+
+fn own(scope: &str, endpoint: &Endpoint) -> Arc<Limiter> {
+    Limiter::shared(&format!("{scope}/{}", endpoint.name), endpoint.quota())
 }
 
 /// An answer that was not understood; after a write it proves nothing. Accounts for which there are no honest figures

@@ -142,7 +142,7 @@ impl Reader {
             let problem = format!("the venue names no {what} of {symbol}");
             Failure::nothing(ErrorKind::NotSupported, problem)
         };
-        let ticker = tickers.remove(symbol).ok_or_else(|| missing("prices"))?;
+        let ticker = tickers.remove(symbol).ok_or_else(|| missing("prices"))?.map_err(unread)?;
         // The interval can change at any time, and the prices' own is the younger.
         let interval = ticker.funding_interval.or(contract.funding_interval);
         Ok(FundingRate {

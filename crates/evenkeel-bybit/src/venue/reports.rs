@@ -76,7 +76,7 @@ impl Reports<'_> {
                 endpoint: endpoints::EXECUTIONS,
                 query: query.number("limit", EXECUTIONS_PAGE),
                 about,
-                full: Some(DEFAULT_PAGE),
+                id: |fill: &Option<Fill>| fill.as_ref().map(|fill| fill.trade_id.clone()),
                 pages: WINDOW_PAGES_MAX,
                 urgency,
                 decode: decode_executions,
@@ -141,7 +141,7 @@ impl Reports<'_> {
                 endpoint: endpoints::TRANSACTIONS,
                 query: query.number("limit", TRANSACTIONS_PAGE),
                 about: "",
-                full: Some(DEFAULT_PAGE),
+                id: |payment: &Option<(String, FundingPayment)>| payment.as_ref().map(|(id, _)| id.clone()),
                 pages: WINDOW_PAGES_MAX,
                 urgency: Urgency::Ordinary,
                 decode: decode_funding_payments,
@@ -170,7 +170,9 @@ impl Reports<'_> {
             .map(|symbol| {
                 contract_in(&contracts, symbol)?;
                 let tickers = tickers.as_ref().map_err(Clone::clone)?;
-                let ticker = tickers.get(symbol);
+                let ticker =
+                    tickers.get(symbol).map(|ticker| ticker.as_ref().map_err(|error| unread(error.clone())));
+                let ticker = ticker.transpose()?;
                 let mark = ticker.and_then(|ticker| ticker.mark).ok_or_else(|| {
                     Failure::nothing(
                         ErrorKind::NotFound,

@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::plumbing::{Outcome, Plumbing, unread};
 use crate::decode::{
     AccountInfo, Body, Contract, Contracts, DecodeError, DecodeErrorKind, OrderRecord, Page, PositionRow,
-    RiskTier, Ticker, decode_account_info, decode_fee_rates, decode_instruments, decode_orders,
+    RiskTier, Ticker, TierOf, decode_account_info, decode_fee_rates, decode_instruments, decode_orders,
     decode_positions, decode_risk_limits, decode_tickers, instrument, pool_id,
 };
 use crate::encode::Query;
@@ -32,7 +32,7 @@ const POSITIONS_PAGE: u64 = 200;
 const POSITIONS_PAGES_MAX: usize = 100;
 /// Orders in an answer, the most that the venue gives.
 const ORDERS_PAGE: u64 = 50;
-/// Rows in an answer where nothing is said: however the venue takes our wish for more, fewer than these are the last.
+/// Rows in an answer where nothing is said: however the venue takes our wish for more, a whole page has no fewer.
 pub(super) const DEFAULT_PAGE: usize = 20;
 /// An account with more than five thousand open orders is read by nobody.
 const ORDERS_PAGES_MAX: usize = 100;
@@ -47,15 +47,16 @@ pub(super) struct Accounts {
     pub(super) memory: Memory,
 }
 
+/// Prices of symbols, or what is not understood about them.
+pub(super) type Tickers = BTreeMap<Symbol, Result<Ticker, DecodeError>>;
+
 /// A list to walk through.
 pub(super) struct Walk<'a, T> {
     pub(super) endpoint: Endpoint,
     pub(super) query: Query,
     pub(super) about: &'a str,
-    /// A page with fewer rows than these is the last, although the venue prints a cursor behind it. The fewest that a
-    /// whole page can have, not those that were asked for: a venue that gives less than asked must not cut the list
-    /// short. `None` where only the cursor says.
-    pub(super) full: Option<usize>,
+    /// By what a row is told from others, where it can be.
+    pub(super) id: fn(&T) -> Option<String>,
     /// The most pages that are read.
     pub(super) pages: usize,
     pub(super) urgency: Urgency,
@@ -67,13 +68,15 @@ impl Accounts {
         self.plumbing.clock.now()
     }
 
-    /// All of a list, and when the first page was asked for. All or an error.
+    /// All of a list, and when the first page was asked for. All or an error: how many rows a page has says nothing, the
+    /// list ends where there is no cursor or nothing behind it.
     pub(super) async fn walk<T>(&self, walk: Walk<'_, T>) -> Outcome<(Vec<T>, Timestamp)> {
         let too_long = || {
             let problem = format!("{}: the list is longer than {} pages", walk.endpoint.name, walk.pages);
             Failure::nothing(ErrorKind::Decode, problem)
         };
         let (mut rows, mut began, mut cursor) = (Vec::new(), None, None::<String>);
+        let mut before = Vec::new();
         for _ in 0..walk.pages {
             let query = walk.query.clone().cursor(cursor.as_deref());
             let reply = match walk.urgency {
@@ -82,14 +85,19 @@ impl Accounts {
             };
             let page = (walk.decode)(reply.body()).map_err(unread)?;
             let began = *began.get_or_insert(reply.began);
-            let count = page.rows.len();
+            let ids: Vec<Option<String>> = page.rows.iter().map(walk.id).collect();
+            // The venue prints a cursor behind the last page too. Where it answers that with the same page and the same
+            // cursor once more, a page that is not whole was the last; a whole one may have more behind it.
+            let again = page.cursor.is_some() && page.cursor == cursor && ids == before;
+            if again && ids.len() < DEFAULT_PAGE {
+                return Ok((rows, began));
+            }
             rows.extend(page.rows);
-            let last = count == 0 || walk.full.is_some_and(|full| count < full);
-            // The venue prints a cursor behind the last page too.
-            if last || page.cursor.is_none() {
+            if ids.is_empty() || page.cursor.is_none() {
                 return Ok((rows, began));
             }
             cursor = next(walk.endpoint, cursor.as_deref(), page.cursor)?;
+            before = ids;
         }
         Err(too_long())
     }
@@ -109,6 +117,12 @@ impl Accounts {
             Some(contract) => Ok(contract.clone()),
             None => self.contract(symbol).await,
         }
+    }
+
+    /// The last rules that were read of a symbol, however long ago: better than none where a position is to be closed, and
+    /// what does not fit any more is refused by the venue.
+    pub(super) fn last_contract(&self, symbol: &Symbol) -> Option<Contract> {
+        self.memory.lock().last_contracts().and_then(|contracts| contracts.list.get(symbol).cloned())
     }
 
     /// The same for many symbols, each asked for once.
@@ -136,10 +150,10 @@ impl Accounts {
             // What closes a position is encoded by it, so that other reads must not keep it waiting.
             let reply = self.plumbing.read_urgently(endpoints::INSTRUMENTS, query, "").await?;
             let page = decode_instruments(reply.body()).map_err(unread)?;
-            let count = page.list.len().saturating_add(page.refused.len());
+            all.rows = all.rows.saturating_add(page.rows);
             all.list.extend(page.list);
             all.refused.extend(page.refused);
-            if count == 0 || page.cursor.is_none() {
+            if page.rows == 0 || page.cursor.is_none() {
                 let contracts = Arc::new(all);
                 self.memory.lock().learn_contracts(began, Arc::clone(&contracts));
                 return Ok(contracts);
@@ -221,14 +235,15 @@ impl Accounts {
             endpoint: endpoints::RISK_LIMITS,
             query: Query::linear().symbol(symbol),
             about: symbol.as_str(),
-            full: None,
+            id: tier_id,
             pages: TIERS_PAGES_MAX,
             urgency: Urgency::Ordinary,
             decode: decode_risk_limits,
         };
         let (rows, began) = self.walk(walk).await?;
+        let of_symbol = rows.into_iter().flatten().filter(|(of, _)| of == symbol);
         let tiers: Vec<RiskTier> =
-            rows.into_iter().filter(|(of, _)| of == symbol).map(|(_, tier)| tier).collect();
+            of_symbol.map(|(_, tier)| tier).collect::<Result<_, _>>().map_err(unread)?;
         if tiers.is_empty() {
             let problem = format!("the venue names no risk limits of {symbol}");
             return Err(Failure::nothing(ErrorKind::Decode, problem));
@@ -247,16 +262,21 @@ impl Accounts {
             endpoint: endpoints::RISK_LIMITS,
             query: Query::linear(),
             about: "",
-            full: None,
+            id: tier_id,
             pages: TIERS_PAGES_MAX,
             urgency: Urgency::Ordinary,
             decode: decode_risk_limits,
         };
         let (rows, began) = self.walk(walk).await?;
-        let mut all: BTreeMap<Symbol, Vec<RiskTier>> = BTreeMap::new();
-        for (symbol, tier) in rows {
-            all.entry(symbol).or_default().push(tier);
+        let (mut all, mut refused) = (BTreeMap::<Symbol, Vec<RiskTier>>::new(), BTreeSet::new());
+        for (symbol, tier) in rows.into_iter().flatten() {
+            match tier {
+                Ok(tier) => all.entry(symbol).or_default().push(tier),
+                Err(_) => drop(refused.insert(symbol)),
+            }
         }
+        // Asked for by its name, the symbol says what is wrong with it.
+        all.retain(|symbol, _| !refused.contains(symbol));
         self.memory.lock().learn_all_tiers(began, all);
         Ok(())
     }
@@ -290,7 +310,7 @@ impl Accounts {
     }
 
     /// Prices and funding of symbols: apart where there are few, else one answer about all there are.
-    pub(super) async fn tickers(&self, symbols: &BTreeSet<Symbol>) -> Outcome<BTreeMap<Symbol, Ticker>> {
+    pub(super) async fn tickers(&self, symbols: &BTreeSet<Symbol>) -> Outcome<Tickers> {
         if symbols.len() > PRICES_APART {
             let reply = self.plumbing.read(endpoints::TICKERS, Query::linear(), "").await?;
             return decode_tickers(reply.body(), Some(symbols)).map_err(unread);
@@ -314,9 +334,9 @@ impl Accounts {
             endpoint: endpoints::POSITIONS,
             query: Query::linear().with(SETTLE.0, SETTLE.1).number("limit", POSITIONS_PAGE),
             about: "",
-            full: Some(DEFAULT_PAGE),
             pages: POSITIONS_PAGES_MAX,
             urgency: Urgency::Ordinary,
+            id: |row: &PositionRow| Some(format!("{} {:?}", row.symbol, row.side)),
             decode: decode_positions,
         };
         let (rows, began) = self.walk(walk).await?;
@@ -352,9 +372,9 @@ impl Accounts {
             endpoint: endpoints::OPEN_ORDERS,
             query: query.number("limit", ORDERS_PAGE),
             about: symbol.map_or("", Symbol::as_str),
-            full: Some(DEFAULT_PAGE),
             pages: ORDERS_PAGES_MAX,
             urgency,
+            id: |order: &OrderRecord| Some(order.venue_order_id.clone()),
             decode: decode_orders,
         };
         let (mut rows, _) = self.walk(walk).await?;
@@ -373,6 +393,10 @@ impl Accounts {
         });
         Ok(rows)
     }
+}
+
+fn tier_id(row: &TierOf) -> Option<String> {
+    row.as_ref().map(|(symbol, tier)| format!("{symbol} {:?}", tier.as_ref().ok().map(|tier| tier.limit)))
 }
 
 /// Where a list goes on; one that goes on where it was is refused.

@@ -5,7 +5,7 @@ use evenkeel_http::Failure;
 use evenkeel_types::{ClientOrderId, OrderStatus, Symbol};
 
 use super::reader::OrderKey;
-use super::trader::{Bybit, Ready, rules_in};
+use super::trader::{Bybit, Ready};
 use crate::decode::OrderRecord;
 use crate::encode;
 
@@ -21,10 +21,10 @@ impl StopOrders for Bybit {
         let mut outcomes: Vec<Option<Result<StopState>>> = Vec::with_capacity(stops.len());
         let mut ready = Vec::with_capacity(stops.len());
         for (index, stop) in stops.iter().enumerate() {
-            match rules_in(&contracts, &stop.symbol).and_then(|contract| encode::stop(stop, contract)) {
+            let contract = self.rules_to_reduce(&contracts, &stop.symbol);
+            match contract.and_then(|contract| encode::stop(stop, &contract)) {
                 Ok(wire) => {
-                    let again = self.reader.accounts.memory.lock().sends(stop.id, self.now());
-                    ready.push(Ready { index, id: stop.id, wire, again });
+                    ready.push(Ready::new(index, stop.id, wire));
                     outcomes.push(None);
                 }
                 Err(failure) => outcomes.push(Some(self.told(operation, Err(failure)))),

@@ -14,17 +14,17 @@ use evenkeel_types::{
 };
 use futures_util::future::join_all;
 
-use super::plumbing::{Outcome, undecoded};
+use super::plumbing::{Outcome, WRITE_PATIENCE, undecoded};
 use super::reader::{OrderKey, Reader};
-use crate::config::{Builder, Settings};
+use crate::config::{Builder, Settings, VALIDITY_MAX};
 use crate::decode::{Acknowledged, BatchEntry, Contract, decode_acknowledgement, decode_batch};
 use crate::encode::{self, body};
 use crate::endpoints;
 use crate::error::{Means as _, refusal};
 use crate::wire::{CATEGORY, CancelOrder, NewOrder, NewOrders};
 
-/// How often an accepted cancel is looked after, and for how long in all: the venue carries it out within milliseconds,
-/// and a second and a half is what it takes on its worst days.
+/// How often an accepted cancel is looked after, and how long after the look before: the venue carries it out within
+/// milliseconds, and a second and a half is what it takes on its worst days.
 const LOOKS: [Duration; 6] = [
     Duration::from_millis(20),
     Duration::from_millis(50),
@@ -33,12 +33,14 @@ const LOOKS: [Duration; 6] = [
     Duration::from_millis(400),
     Duration::from_millis(800),
 ];
+/// For how long an accepted cancel is looked after: no other question follows one that was answered later than that.
+pub(super) const LOOKING_MAX: Duration = Duration::from_secs(5);
 /// How long after its validity an order may still come into view.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// Bybit for trading: an API key with the right to trade contracts. See the [crate documentation](crate).
 ///
-/// Cheap to clone; clones share what was read and which ids were sent.
+/// Cheap to clone; clones share what was read. All connectors of a process with one key share which ids were sent.
 #[derive(Debug, Clone)]
 pub struct Bybit {
     pub(super) reader: Reader,
@@ -49,8 +51,14 @@ pub(super) struct Ready {
     pub(super) index: usize,
     pub(super) id: ClientOrderId,
     pub(super) wire: NewOrder,
-    /// Whether this connector sent its id before.
-    pub(super) again: bool,
+    /// Whether its id was sent before with this key.
+    again: bool,
+}
+
+impl Ready {
+    pub(super) fn new(index: usize, id: ClientOrderId, wire: NewOrder) -> Self {
+        Self { index, id, wire, again: false }
+    }
 }
 
 impl Bybit {
@@ -94,15 +102,37 @@ impl Bybit {
         self.reader.accounts.contracts_for_encoding(symbols).await
     }
 
+    /// The rules by which an order that only reduces is encoded: the last ones that were read, where none can be read now.
+    pub(super) fn rules_to_reduce(&self, rules: &Rules, symbol: &Symbol) -> Outcome<Contract> {
+        rules_in(rules, symbol)
+            .cloned()
+            .or_else(|failure| self.reader.accounts.last_contract(symbol).ok_or(failure))
+    }
+
     /// Sends orders in as few requests as there can be, and gives each its outcome by its index. A request of which
     /// every order reduces goes first.
     pub(super) async fn send_orders(
         &self,
         operation: Operation,
-        orders: Vec<Ready>,
+        mut orders: Vec<Ready>,
         decided: Timestamp,
     ) -> Vec<(usize, Outcome<Acknowledged>)> {
-        let per_request = self.reader.plumbing().capabilities.orders_per_request;
+        if orders.is_empty() {
+            return Vec::new();
+        }
+        let plumbing = self.reader.plumbing();
+        // Known before anything is noted: when an order was sent is told by the venue's clock, as ours may be set.
+        let noted = match plumbing.venue_now().await {
+            Ok(now) => now,
+            Err(failure) => {
+                let failed = orders.iter().map(|order| (order.index, Err(failure.clone().unwritten())));
+                return failed.collect();
+            }
+        };
+        for order in &mut orders {
+            order.again = plumbing.sent.sends(order.id, noted);
+        }
+        let per_request = plumbing.capabilities.orders_per_request;
         // More than an account may place in a second would never fit its limit.
         let per_request = per_request.min(endpoints::CREATE_BATCH.per_second);
         let per_request = usize::try_from(per_request).unwrap_or(1).max(1);
@@ -112,7 +142,6 @@ impl Bybit {
             self.send_batch(operation, batch, urgency, decided)
         }))
         .await;
-        let mut memory = self.reader.accounts.memory.lock();
         orders
             .iter()
             .zip(sent.into_iter().flatten())
@@ -122,7 +151,7 @@ impl Bybit {
                     && failure.effect == Effect::NotApplied
                     && !order.again
                 {
-                    memory.sent_none(&order.id);
+                    plumbing.sent.sent_none(&order.id, noted);
                 }
                 (order.index, outcome)
             })
@@ -208,13 +237,16 @@ impl Bybit {
 
     /// After an accepted cancel.
     async fn until_over(&self, symbol: &Symbol, key: OrderKey<'_>) -> Outcome<()> {
-        let mut known = None;
+        let (mut known, began) = (None, self.now());
         for wait in LOOKS {
             self.reader.plumbing().clock.sleep(wait).await;
             known = match self.reader.record(symbol, key).await {
                 Ok(Some(record)) if record.status.is_terminal() => return Ok(()),
                 known => Some(known),
             };
+            if self.now().since(began) > LOOKING_MAX {
+                break;
+            }
         }
         let late = |why: String| Err(Failure::new(ErrorKind::Timeout, Effect::Unknown, why));
         match known {
@@ -240,12 +272,15 @@ impl Bybit {
                 not_found(Effect::NotApplied, format!("order {} is still open", record.venue_order_id))
             }
             None => {
+                let plumbing = self.reader.plumbing();
                 let sent = match key {
-                    OrderKey::Client(id) => self.reader.accounts.memory.lock().sent_at(id),
-                    OrderKey::Number(_) => None,
+                    OrderKey::Client(id) => plumbing.sent.last(Some(id)),
+                    // Which of those that were sent has this number is not known.
+                    OrderKey::Number(_) => plumbing.sent.last(None),
                 };
-                let validity = self.reader.plumbing().validity;
-                if sent.is_none_or(|sent| self.now() > sent.after(validity).after(ARRIVAL)) {
+                // It was signed within the patience of a write. Which validity another connector gave it is not known.
+                let arrived = |sent: Timestamp| sent.after(WRITE_PATIENCE).after(VALIDITY_MAX).after(ARRIVAL);
+                if sent.is_some_and(|sent| plumbing.at_least(self.now()) > arrived(sent)) {
                     return Ok(());
                 }
                 let problem = "the venue does not know the order yet, and it may still arrive".to_owned();
@@ -349,10 +384,14 @@ impl Trade for Bybit {
         let mut ready = Vec::with_capacity(orders.len());
         for (index, order) in orders.iter().enumerate() {
             let intent = order.intent();
-            match rules_in(&contracts, &intent.symbol).and_then(|contract| encode::order(intent, contract)) {
+            let contract = if intent.reduce_only {
+                self.rules_to_reduce(&contracts, &intent.symbol)
+            } else {
+                rules_in(&contracts, &intent.symbol).cloned()
+            };
+            match contract.and_then(|contract| encode::order(intent, &contract)) {
                 Ok(wire) => {
-                    let again = self.reader.accounts.memory.lock().sends(intent.id, self.now());
-                    ready.push(Ready { index, id: intent.id, wire, again });
+                    ready.push(Ready::new(index, intent.id, wire));
                     outcomes.push(None);
                 }
                 Err(failure) => outcomes.push(Some(self.told(operation, Err(failure)))),

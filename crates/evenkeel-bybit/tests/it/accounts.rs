@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use evenkeel_conformance::{Setup, Verdict};
 use evenkeel_exchange::{
-    Diagnose as _, Effect, Error, ErrorKind, FundingHistory as _, FundingPayments as _, Observe as _,
-    Quotes as _, Severity, Topic, Trade as _,
+    Clock as _, Diagnose as _, Effect, Error, ErrorKind, FundingHistory as _, FundingPayments as _,
+    Observe as _, Quotes as _, Severity, Topic, Trade as _,
 };
 use evenkeel_types::{
     FeeRates, MarginMode, OrderIntent, PositionMode, PositionSide, Scope, Side, Timestamp, TradingStatus,
@@ -53,7 +53,7 @@ async fn a_snapshot_takes_one_round_of_few_requests() {
     let server = Server::start();
     server.with(|world| {
         world.held = vec![("BTCUSDT", 0, "0.5", "59000"), ("SOLUSDT", 0, "-3", "151")];
-        world.wallet = wallet(&usdt("1000", "100", "0", "503"));
+        world.wallet = wallet(&usdt("1000", "3045", "0", "503"));
     });
     let venue = server.venue();
     let wanted = scope(&["BTCUSDT", "ETHUSDT"]);
@@ -135,6 +135,218 @@ async fn equity_in_cross_margin_is_after_discounts() {
             "{balance} {available} {used}"
         );
     }
+}
+
+/// Where the available balance is cut off at zero, discounts on collateral cannot be told.
+#[tokio::test]
+async fn equity_that_cannot_be_told_is_refused() {
+    let coin = |name: &str, qty: &str, usd: Value| {
+        let mut coin = usdt(qty, "0", "0", "0");
+        (coin["coin"], coin["usdValue"]) = (json!(name), usd);
+        coin
+    };
+    for (coins, available, used, fine) in [
+        (vec![coin("XRP", "500", json!("1000"))], "0", "1500", false),
+        (vec![coin("XRP", "500", json!("1000"))], "0", "0", true),
+        (vec![coin("XRP", "500", json!("1000"))], "1", "700", true),
+        (vec![coin("XRP", "500", Value::Null)], "0", "1500", false),
+        (vec![coin("XRP", "-5", json!("-11"))], "0", "1500", false),
+        (vec![coin("XRP", "0", json!("0")), coin("USDC", "1000", json!("1000"))], "0", "1500", true),
+        // Dust must not keep an account in need from being read; a heap of it does.
+        (vec![coin("XRP", "1", json!("6"))], "0", "1500", true),
+        (vec![coin("XRP", "1", json!("6")), coin("ADA", "1", json!("6"))], "0", "1500", false),
+    ] {
+        let server = Server::start();
+        server.with(|world| {
+            world.wallet["totalAvailableBalance"] = json!(available);
+            world.wallet["totalInitialMargin"] = json!(used);
+            world.wallet["coin"] = json!(coins);
+        });
+        match server.venue().snapshot(&Scope::default()).await {
+            Ok(snapshot) => assert!(fine, "{coins:?} {:?}", snapshot.pools),
+            Err(error) => {
+                assert!(!fine, "{coins:?} {error}");
+                assert_eq!(error.kind(), ErrorKind::NotSupported);
+                assert!(error.message().contains("discounts on this collateral"), "{error}");
+            }
+        }
+    }
+}
+
+/// A symbol that is gone with its position is not asked for again.
+#[tokio::test]
+async fn a_symbol_that_vanished_fails_one_snapshot_at_most() {
+    let server = Server::start();
+    server.with(|world| {
+        world.held = vec![("SOLUSDT", 0, "10", "150")];
+        world.wallet = wallet(&usdt("1000", "150", "0", "0"));
+    });
+    let venue = server.venue();
+    venue.snapshot(&scope(&["BTCUSDT"])).await.unwrap();
+    server.with(|world| {
+        world.held.clear();
+        world.wallet = wallet(&usdt("1000", "0", "0", "0"));
+    });
+    server.special("/v5/market/tickers SOLUSDT", refused(10001, "params error: symbol invalid"));
+    server.special("/v5/position/list SOLUSDT", refused(10001, "params error: symbol invalid"));
+    venue.snapshot(&scope(&["BTCUSDT"])).await.unwrap_err();
+    venue.snapshot(&scope(&["BTCUSDT"])).await.unwrap();
+}
+
+/// What is held in a contract that the list of those that trade does not have is asked for by its name, at once.
+#[tokio::test]
+async fn what_is_held_in_a_contract_that_is_not_listed_is_read() {
+    let server = Server::start();
+    server.with(|world| {
+        world.held = vec![("SOLUSDT", 0, "10", "150")];
+        world.wallet = wallet(&usdt("1000", "150", "0", "0"));
+    });
+    let mut row = crate::server::instrument("SOLUSDT", "0.01", "0.1", "USDT");
+    let list =
+        |rows: &[&Value]| answer(&json!({"retCode": 0, "result": {"list": rows, "nextPageCursor": ""}}));
+    let other = crate::server::instrument("BTCUSDT", "0.1", "0.001", "USDT");
+    server.special("/v5/market/instruments-info", list(&[&other]));
+    row["status"] = json!("Delivering");
+    server.special("/v5/market/instruments-info SOLUSDT", list(&[&row]));
+    let snapshot = server.venue().snapshot(&scope(&["BTCUSDT"])).await.unwrap();
+    assert_eq!(snapshot.instruments[&symbol("SOLUSDT")].status, TradingStatus::Closed);
+}
+
+/// One row about another symbol must not keep anything from being read, priced or closed.
+#[tokio::test]
+async fn a_row_that_is_not_understood_is_about_its_symbol_alone() {
+    let server = Server::start();
+    let list =
+        |rows: Vec<Value>| answer(&json!({"retCode": 0, "result": {"list": rows, "nextPageCursor": ""}}));
+    let rules = |of: &str| crate::server::instrument(of, "0.01", "0.1", "USDT");
+    let tier = |of: &str, margin: &str| {
+        json!({"symbol": of, "riskLimitValue": "2000000", "maintenanceMargin": "0.005", "initialMargin": margin,
+            "maxLeverage": "100.00", "mmDeduction": ""})
+    };
+    let second = json!({"symbol": "ETHUSDT", "riskLimitValue": "2600000", "maintenanceMargin": "0.0056",
+        "initialMargin": "7", "maxLeverage": "90", "mmDeduction": "1200"});
+    let price = |of: &str, mark: &str| json!({"symbol": of, "markPrice": mark});
+    let fee = |of: &str, taker: &str| json!({"symbol": of, "takerFeeRate": taker, "makerFeeRate": "0.0002"});
+    let strange = "\u{5e01}\u{5b89}USDT";
+    let all = [strange, "SOLUSDT", "ETHUSDT"];
+    server.special("/v5/market/instruments-info", list(all.map(rules).to_vec()));
+    let tiers = vec![tier(strange, "0.01"), tier("SOLUSDT", "0.01"), tier("ETHUSDT", "0.01"), second];
+    server.special("/v5/market/risk-limit", list(tiers));
+    let prices = vec![price(strange, "1"), price("SOLUSDT", "150"), price("ETHUSDT", "abc")];
+    server.special("/v5/market/tickers", list(prices));
+    let fees = vec![fee(strange, "0.00055"), fee("SOLUSDT", "0.00055"), fee("ETHUSDT", "")];
+    server.special("/v5/account/fee-rate", list(fees));
+    let venue = server.venue();
+    let instruments = venue.instruments().await.unwrap();
+    assert_eq!(instruments.keys().map(evenkeel_types::Symbol::as_str).collect::<Vec<_>>(), ["SOLUSDT"]);
+    venue.snapshot(&scope(&["SOLUSDT"])).await.unwrap();
+    let quotes = venue.reader().quotes(&["SOLUSDT", "ETHUSDT"].map(symbol)).await;
+    assert_eq!(quotes[0].as_ref().unwrap().mark.get(), d("150"));
+    assert!(quotes[1].as_ref().unwrap_err().message().contains("markPrice"), "{quotes:?}");
+    let error = venue.fees(&symbol("ETHUSDT")).await.unwrap_err();
+    assert!(error.message().starts_with("ETHUSDT: the venue names no fee rates"), "{error}");
+    let error = venue.snapshot(&scope(&["ETHUSDT"])).await.unwrap_err();
+    assert!(error.message().contains("fits 90x neither"), "a tier less would be another rule: {error}");
+    let close = OrderIntent { reduce_only: true, ..intent(1, "SOLUSDT", Side::Sell, "1", "150") };
+    venue.place(&[unproven(close)]).await.remove(0).unwrap();
+}
+
+/// A leg that was opened between the two readings belongs to the account, whatever the other leg is.
+#[tokio::test]
+async fn the_second_leg_is_not_dropped() {
+    let row = |index: u8, side: &str, size: &str| {
+        json!({"symbol": "SOLUSDT", "positionIdx": index, "side": side, "size": size, "avgPrice": "150",
+            "markPrice": "150", "leverage": "10", "positionIM": "15", "unrealisedPnl": "0"})
+    };
+    let list =
+        |rows: &[Value]| answer(&json!({"retCode": 0, "result": {"list": rows, "nextPageCursor": ""}}));
+    // In the scope, and read in the first round; only held, and read in the second.
+    for wanted in [scope(&["SOLUSDT"]), Scope::default()] {
+        let server = Server::start();
+        server.with(|world| {
+            world.hedge = true;
+            world.wallet = wallet(&usdt("1000", "30", "0", "0"));
+        });
+        server.special("/v5/position/list", list(&[row(1, "Buy", "1")]));
+        server.special("/v5/position/list SOLUSDT", list(&[row(1, "Buy", "1"), row(2, "Sell", "1")]));
+        // Both are seen, and no account with both is planned for.
+        let error = server.venue().snapshot(&wanted).await.unwrap_err();
+        assert!(error.message().contains("long and short are held at once"), "{error}");
+        // Another size of the same leg is of another time.
+        for other in [row(1, "Buy", "2"), row(1, "", "0")] {
+            server.special("/v5/position/list SOLUSDT", list(&[other, row(2, "", "0")]));
+            let error = server.venue().snapshot(&wanted).await.unwrap_err();
+            assert_eq!((error.kind(), error.effect()), (ErrorKind::Decode, Effect::NotApplied));
+            assert!(error.message().contains("read the account again"), "{error}");
+        }
+    }
+}
+
+/// What is executed while an account is read shows in the orders, in the positions, or in both.
+#[tokio::test]
+async fn orders_are_read_before_positions() {
+    let server = Server::start();
+    let venue = server.venue();
+    for _ in 0..2 {
+        venue.snapshot(&scope(&["SOLUSDT"])).await.unwrap();
+        let asked = server.asked();
+        let place = |path: &str| asked.iter().position(|asked| asked.path == path).unwrap();
+        assert!(place("/v5/order/realtime") < place("/v5/position/list"), "{asked:?}");
+    }
+}
+
+/// Positions and wallet of different times.
+#[tokio::test]
+async fn margins_of_different_times() {
+    for mode in ["REGULAR_MARGIN", "ISOLATED_MARGIN"] {
+        let error = refusal(|server| {
+            server.with(|world| {
+                world.margin_mode = mode;
+                world.held = vec![("SOLUSDT", 0, "10", "150")];
+                world.wallet = wallet(&usdt("1000", "100", "0", "0"));
+            });
+        })
+        .await;
+        assert!(error.message().contains("of different times"), "{error}");
+    }
+    // Within what fees and prices explain, what is in buckets is not free, whichever answer says so.
+    for total in ["140", "160"] {
+        let server = Server::start();
+        server.with(|world| {
+            world.margin_mode = "ISOLATED_MARGIN";
+            world.held = vec![("SOLUSDT", 0, "10", "150")];
+            world.wallet = wallet(&usdt("1000", total, "0", "0"));
+        });
+        let snapshot = server.venue().snapshot(&Scope::default()).await.unwrap();
+        let equity = if total == "140" { "850" } else { "840" };
+        assert_eq!(snapshot.pools[0].equity.get(), d(equity));
+    }
+}
+
+/// What was read is told no younger than it can be.
+#[tokio::test]
+async fn times_of_readings_are_the_earliest_that_they_can_be() {
+    let server = Server::start();
+    server.with(|world| {
+        world.slow = [
+            "/v5/market/time",
+            "/v5/account/info",
+            "/v5/account/wallet-balance",
+            "/v5/account/fee-rate",
+            "/v5/order/realtime",
+            "/v5/position/list",
+        ]
+        .map(|path| (path, 1000))
+        .into();
+    });
+    let venue = server.venue();
+    let before = server.clock.now();
+    let snapshot = venue.snapshot(&scope(&["SOLUSDT"])).await.unwrap();
+    let began = before.after(Duration::from_millis(1050));
+    assert!(snapshot.as_of <= began, "{:?} {began:?}", snapshot.as_of);
+    let setting = venue.leverages(&[symbol("SOLUSDT")]).await.remove(0).unwrap();
+    let latest = server.clock.now();
+    assert!(setting.read_at.after(Duration::from_millis(1000)) <= latest, "{setting:?} {latest:?}");
 }
 
 async fn refusal(change: impl FnOnce(&Server)) -> Error {
@@ -295,8 +507,16 @@ async fn short_pages_are_not_the_last_while_there_is_a_cursor() {
     let rows: Vec<Value> = (0..25).map(|n| order(n, "BTCUSDT", "Buy", "1", "0", "New")).collect();
     server.special("/v5/order/realtime", page(&rows[..20], "c2"));
     server.special("/v5/order/realtime @c2", page(&rows[20..], "c3"));
+    // The venue prints a cursor behind the last page too.
+    server.special("/v5/order/realtime @c3", page(&[], ""));
     let snapshot = server.venue().snapshot(&Scope::default()).await.unwrap();
     assert_eq!(snapshot.open_orders.len(), 25);
+    // Three, then two, then the last page once more, by the same cursor.
+    server.special("/v5/order/realtime", page(&rows[..3], "c2"));
+    server.special("/v5/order/realtime @c2", page(&rows[3..5], "c3"));
+    server.special("/v5/order/realtime @c3", page(&rows[3..5], "c3"));
+    let snapshot = server.venue().snapshot(&Scope::default()).await.unwrap();
+    assert_eq!(snapshot.open_orders.len(), 5);
     // Instruments: one on each page.
     let server = Server::start();
     let one = |of: &str| crate::server::instrument(of, "0.01", "0.1", "USDT");
@@ -436,7 +656,7 @@ async fn leverages_take_one_request_for_each_flat_symbol_and_two_for_the_rest() 
     server.with(|world| {
         world.held = vec![("SOLUSDT", 0, "1", "150"), ("BTCUSDT", 0, "1", "60000")];
         world.leverage.insert("ETHUSDT", ("7.5", "7.5"));
-        world.wallet = wallet(&usdt("1000", "100", "0", "0"));
+        world.wallet = wallet(&usdt("1000", "6015", "0", "0"));
     });
     let venue = server.venue();
     venue.snapshot(&Scope::default()).await.unwrap();
@@ -521,7 +741,7 @@ async fn the_past_is_read_in_windows_and_pages() {
     assert_eq!(ids, ["e1", "e3"], "oldest first, once each, without funding and other symbols");
     assert_eq!(fills[0].order, Some(id(1)));
     let asked = server.asked();
-    assert_eq!(asked.len(), 3, "twenty days are three windows");
+    assert_eq!(asked.len(), 6, "twenty days are three windows, each with a cursor behind its only page");
     for asked in &asked {
         let time = |name: &str| asked.query[name].parse::<u64>().unwrap();
         assert!(time("endTime") - time("startTime") <= 7 * 24 * 3600 * 1000);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel_bybit::Bybit;
 use evenkeel_exchange::{
     CancelAll as _, Clock as _, Effect, Error, ErrorKind, Observe as _, Protective, StopIntent,
     StopOrders as _, StopSize, StopStatus, Trade as _, Trigger,
@@ -380,16 +381,109 @@ async fn a_cancel_is_looked_after() {
     server.with(|world| world.orders = vec![order(1, "SOLUSDT", "Buy", "2", "2", "Filled")]);
     server.next(refused(110001, "order not exists or too late to cancel"));
     venue.cancel_by_venue_id(&of, &format!("v-{}", id(1))).await.unwrap();
-    // Nobody has heard of it: somebody else's is over, ours may still arrive, and after its validity is over too.
-    server.next(refused(110001, "order not exists"));
-    venue.cancel(&of, &id(9)).await.unwrap();
-    venue.place(&[unproven(intent(9, "SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).unwrap();
-    server.next(refused(110001, "order not exists"));
-    let error = venue.cancel(&of, &id(9)).await.unwrap_err();
-    assert_eq!((error.kind(), error.effect()), (ErrorKind::NotFound, Effect::Unknown));
+}
+
+/// That the venue knows nothing of an order proves something only once nothing that was sent with this key can arrive any
+/// more, whoever sent it and whatever becomes of our clock.
+#[tokio::test]
+async fn not_found_is_no_proof_while_an_order_can_arrive() {
+    let of = symbol("SOLUSDT");
+    let server = Server::start();
+    let venue = server.venue();
+    let gone = async |venue: &Bybit, key: Result<u8, &str>| {
+        server.next(refused(110001, "order not exists"));
+        let done = match key {
+            Ok(number) => venue.cancel(&of, &id(number)).await,
+            Err(number) => venue.cancel_by_venue_id(&of, number).await,
+        };
+        done.map_err(|error| (error.kind(), error.effect()))
+    };
+    let may_arrive = Err((ErrorKind::NotFound, Effect::Unknown));
+    let long = Duration::from_secs(30);
+    // It may have been sent just before this process began.
+    for key in [Ok(9), Err("v-9")] {
+        assert_eq!(gone(&venue, key).await, may_arrive, "{key:?}");
+    }
     server.clock.sleep(Duration::from_secs(20)).await;
-    server.next(refused(110001, "order not exists"));
-    venue.cancel(&of, &id(9)).await.unwrap();
+    assert_eq!(
+        gone(&venue, Ok(9)).await,
+        may_arrive,
+        "five seconds of waiting, ten of validity, ten of arrival"
+    );
+    server.clock.sleep(Duration::from_secs(10)).await;
+    for key in [Ok(9), Err("v-9")] {
+        assert_eq!(gone(&venue, key).await, Ok(()), "{key:?}");
+    }
+    // Ours, and by its number any of ours, for every connector of this process with the same key.
+    let other = server.venue();
+    venue.place(&[unproven(intent(9, "SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).unwrap();
+    for venue in [&venue, &other] {
+        assert_eq!(gone(venue, Ok(9)).await, may_arrive);
+        assert_eq!(gone(venue, Err("v-9")).await, may_arrive);
+        assert_eq!(gone(venue, Ok(8)).await, Ok(()), "an id that nobody sent for long");
+    }
+    // A clock of ours that is set forward makes nothing older.
+    server.step(Duration::from_secs(3600));
+    assert_eq!(gone(&venue, Ok(9)).await, may_arrive);
+    server.clock.sleep(long).await;
+    for key in [Ok(9), Err("v-9")] {
+        assert_eq!(gone(&other, key).await, Ok(()), "{key:?}");
+    }
+    // One that was refused for certain is not on its way.
+    server.next(refused(110007, "ab not enough"));
+    venue.place(&[unproven(intent(7, "SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).unwrap_err();
+    assert_eq!(gone(&venue, Ok(7)).await, Ok(()));
+}
+
+/// What becomes of a cancel is not asked for ever.
+#[tokio::test]
+async fn a_cancel_is_looked_after_for_five_seconds() {
+    let server = Server::start();
+    let venue = server.venue();
+    server.with(|world| {
+        world.orders = vec![order(1, "SOLUSDT", "Buy", "2", "0", "New")];
+        world.slow.insert("/v5/order/realtime", 3000);
+    });
+    let looks = || server.asked().iter().filter(|asked| asked.path == "/v5/order/realtime").count();
+    let error = venue.cancel(&symbol("SOLUSDT"), &id(1)).await.unwrap_err();
+    assert_eq!((error.effect(), looks()), (Effect::Unknown, 2), "{error}");
+    let error = venue.cancel_all(None, Protective::Cancel).await.unwrap_err();
+    assert_eq!((error.effect(), looks()), (Effect::Unknown, 2), "{error}");
+}
+
+/// What closes a position is encoded by the last rules that were read where none can be read now.
+#[tokio::test]
+async fn old_rules_are_enough_to_reduce() {
+    let server = Server::start();
+    let venue = server.venue();
+    venue.snapshot(&Scope::of([symbol("SOLUSDT")])).await.unwrap();
+    server.clock.sleep(Duration::from_secs(2 * 3600)).await;
+    server.special("/v5/market/instruments-info", refused(10016, "internal"));
+    let adds = intent(1, "SOLUSDT", Side::Buy, "1", "150");
+    let reduces = OrderIntent { id: id(2), reduce_only: true, ..adds.clone() };
+    let outcomes = venue.place(&[unproven(adds), unproven(reduces)]).await;
+    let error = outcomes[0].as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Maintenance, Effect::NotApplied));
+    assert!(outcomes[1].is_ok(), "{outcomes:?}");
+    let trigger = Trigger::StopLoss("140".parse().unwrap());
+    let stop = stop(3, Side::Sell, trigger, StopSize::Qty("1".parse().unwrap()));
+    venue.place_stops(&[stop]).await.remove(0).unwrap();
+}
+
+/// A stop at the market that is too large would be refused when it is triggered.
+#[tokio::test]
+async fn stops_at_the_market_have_a_largest_size() {
+    let server = Server::start();
+    let venue = server.venue();
+    let trigger = Trigger::StopLoss("140".parse().unwrap());
+    let of_size =
+        |number: u8, qty: &str| stop(number, Side::Sell, trigger, StopSize::Qty(qty.parse().unwrap()));
+    let with_worst = StopIntent { worst: Some("130".parse().unwrap()), ..of_size(3, "500.1") };
+    let outcomes = venue.place_stops(&[of_size(1, "500"), of_size(2, "500.1"), with_worst]).await;
+    assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+    let error = outcomes[1].as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Invalid, Effect::NotApplied));
+    assert!(error.message().contains("must be at most 500; split it"), "{error}");
 }
 
 #[tokio::test]

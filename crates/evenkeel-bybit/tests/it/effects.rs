@@ -251,6 +251,27 @@ async fn a_venue_that_says_stop_is_obeyed() {
     venue.snapshot(&Scope::default()).await.unwrap();
 }
 
+/// What the venue said is kept for as long as a connector lives, however many accounts a process has.
+#[tokio::test]
+async fn what_the_venue_said_is_not_forgotten_among_many_accounts() {
+    let server = Server::start();
+    let venue = server.venue();
+    let of = symbol("SOLUSDT");
+    venue.set_leverage(&of, Leverage::new(2).unwrap()).await.unwrap();
+    let reset = server.clock.now().0 + 4000;
+    let body = json!({"retCode": 10006, "retMsg": "Too many visits."}).to_string().into_bytes();
+    let headers = vec![("X-Bapi-Limit-Reset-Timestamp", reset.to_string())];
+    server.next(Fate::WithHeaders(200, body, headers));
+    venue.set_leverage(&of, Leverage::new(3).unwrap()).await.unwrap_err();
+    let quota = evenkeel_http::Quota::new(10, Duration::from_secs(1), 0);
+    for number in 0..2000 {
+        let _ = evenkeel_http::Limiter::shared(&format!("others.test/{number}"), quota);
+    }
+    let before = server.clock.now();
+    venue.set_leverage(&of, Leverage::new(3).unwrap()).await.unwrap();
+    assert!(server.clock.now().since(before) >= Duration::from_millis(3000), "it waited");
+}
+
 /// Ten changes of leverage a second.
 #[tokio::test]
 async fn limits_are_kept() {

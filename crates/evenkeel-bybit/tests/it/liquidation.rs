@@ -223,7 +223,7 @@ fn tiers_of_examples() {
             .collect();
         let body = json!({"retCode": 0, "result": {"list": rows}}).to_string();
         let page = decode_risk_limits(Body::new("risk", body.as_bytes())).unwrap();
-        let tiers: Vec<_> = page.rows.into_iter().map(|(_, tier)| tier).collect();
+        let tiers: Vec<_> = page.rows.into_iter().flatten().map(|(_, tier)| tier.unwrap()).collect();
         let rules = crate::server::instrument("BTCUSDT", "0.1", "0.001", "USDT");
         let body = json!({"retCode": 0, "result": {"list": [rules]}}).to_string();
         let contracts = decode_instruments(Body::new("instruments", body.as_bytes())).unwrap();

@@ -199,17 +199,20 @@ fn instruments() {
 fn tiers_in_both_units() {
     let Some(folder) = fixtures() else { return };
     let page = decode_risk_limits(Body::new("risk", &read(&folder, "risk_limit_1.json"))).unwrap();
-    let (of, tier) = &page.rows[0];
+    let (of, tier) = page.rows[0].clone().unwrap();
+    let tier = tier.unwrap();
     assert_eq!((of.as_str(), tier.limit.get(), tier.max_leverage.get()), ("BTCUSDT", d("300000"), d("150")));
     assert_eq!((tier.maintenance_rate.get(), tier.deduction), (d("0.0033"), None));
     // The documentation's row is in percent.
     let row = parse(&read(&folder, "risk_limit_row_1.json"));
     let body = serde_json::json!({"retCode": 0, "result": {"list": [row], "nextPageCursor": ""}}).to_string();
     let page = decode_risk_limits(Body::new("risk", body.as_bytes())).unwrap();
-    assert_eq!(page.rows[0].1.maintenance_rate.get(), d("0.005"));
+    let tier = page.rows[0].clone().unwrap().1.unwrap();
+    assert_eq!(tier.maintenance_rate.get(), d("0.005"));
     // Neither nor.
     let body = body.replace("\"initialMargin\":\"1\"", "\"initialMargin\":\"0.1\"");
-    let error = decode_risk_limits(Body::new("risk", body.as_bytes())).unwrap_err();
+    let page = decode_risk_limits(Body::new("risk", body.as_bytes())).unwrap();
+    let error = page.rows[0].clone().unwrap().1.unwrap_err();
     assert_eq!((error.kind(), error.path()), (DecodeErrorKind::Inconsistent, "result.list[0].initialMargin"));
 
     // The first two tiers of BTCUSDT as recorded in 2026; their deduction follows from continuity.
@@ -217,7 +220,7 @@ fn tiers_in_both_units() {
         {"id":2,"symbol":"BTCUSDT","riskLimitValue":"2600000","maintenanceMargin":"0.0056","initialMargin":"0.0111","maxLeverage":"90.00","mmDeduction":"1200"},
         {"id":1,"symbol":"BTCUSDT","riskLimitValue":"2000000","maintenanceMargin":"0.005","initialMargin":"0.01","maxLeverage":"100.00","mmDeduction":""}]}}"#;
     let page = decode_risk_limits(Body::new("risk", body)).unwrap();
-    let tiers: Vec<_> = page.rows.into_iter().map(|(_, tier)| tier).collect();
+    let tiers: Vec<_> = page.rows.into_iter().flatten().map(|(_, tier)| tier.unwrap()).collect();
     let bytes = read(&folder, "instruments_info_3.json");
     let contracts = decode_instruments(Body::new("instruments", &bytes)).unwrap();
     let contract = &contracts.list[&symbol("BTCUSDT")];
@@ -242,7 +245,7 @@ fn prices() {
         let bytes = read(&folder, &name);
         let tickers = decode_tickers(Body::new(&name, &bytes), None).unwrap();
         for raw in rows(&bytes) {
-            let ticker = &tickers[&symbol(raw["symbol"].as_str().unwrap())];
+            let ticker = tickers[&symbol(raw["symbol"].as_str().unwrap())].as_ref().unwrap();
             let price = evenkeel_types::Price::get;
             same(&name, ticker.mark.map(price), &raw["markPrice"]);
             same(&name, ticker.bid.map(price), &raw["bid1Price"]);
@@ -255,7 +258,7 @@ fn prices() {
     }
     let theirs = expected(&folder, "tickers_1.json");
     let tickers = decode_tickers(Body::new("t", &read(&folder, "tickers_1.json")), None).unwrap();
-    let ours = &tickers[&symbol("BTCUSDT")];
+    let ours = tickers[&symbol("BTCUSDT")].as_ref().unwrap();
     assert_eq!(ours.mark.unwrap().get(), value(&theirs["markPrice"]));
     assert_eq!(ours.funding_rate.unwrap().get(), value(&theirs["fundingRate"]));
 }

@@ -91,6 +91,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<Virtual>,
     world: Mutex<World>,
     host: u64,
+    /// By how much its clock is behind ours.
+    behind: AtomicU64,
     /// Requests that are under way, and how often they were none before one came.
     waves: Mutex<(usize, usize)>,
 }
@@ -171,6 +173,7 @@ impl Server {
             clock: Arc::new(Virtual(AtomicU64::new(1_790_000_000_000))),
             world: Mutex::new(world),
             host: HOSTS.fetch_add(1, Ordering::SeqCst),
+            behind: AtomicU64::new(0),
             waves: Mutex::default(),
         })
     }
@@ -221,7 +224,14 @@ impl Server {
     }
 
     fn now(&self) -> u64 {
-        self.clock.0.load(Ordering::SeqCst)
+        self.clock.0.load(Ordering::SeqCst) - self.behind.load(Ordering::SeqCst)
+    }
+
+    /// Sets our clock forward, and not the venue's.
+    pub(crate) fn step(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap();
+        self.behind.fetch_add(by, Ordering::SeqCst);
+        self.clock.0.fetch_add(by, Ordering::SeqCst);
     }
 
     fn ok(&self, result: &Value) -> Fate {

@@ -1,0 +1,100 @@
+//! What was sent, for each account of this process: an order that was not heard of may still arrive.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use evenkeel_types::{ClientOrderId, Timestamp};
+
+/// How many orders are remembered with the time of sending. The venue takes twenty a second of an account, and an order can
+/// arrive for less than half a minute.
+const REMEMBERED_ORDERS: usize = 2000;
+
+/// The orders of one account, with the time of sending by the venue's clock.
+///
+/// All connectors of a process with one key share it: an order that one of them sent is on its way for the others too.
+#[derive(Debug, Default)]
+pub(crate) struct SentOrders(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// When this memory began, by the venue's clock: about orders from before it nothing is known.
+    began: Option<Timestamp>,
+    /// Newest last.
+    orders: VecDeque<(ClientOrderId, Timestamp)>,
+}
+
+impl SentOrders {
+    /// Those of this account; the name says host and account, without secrets.
+    pub(crate) fn of(account: &str) -> Arc<Self> {
+        // It outlives the connectors: one that is built anew for each call must not begin again.
+        static ALL: OnceLock<Mutex<BTreeMap<String, Arc<SentOrders>>>> = OnceLock::new();
+        let mut all = whole(ALL.get_or_init(Mutex::default));
+        Arc::clone(all.entry(account.to_owned()).or_default())
+    }
+
+    /// The venue's time is known for the first time, which is before anything can be sent: from here on nothing is sent
+    /// that is not remembered.
+    pub(crate) fn begin(&self, venue_now: Timestamp) {
+        whole(&self.0).began.get_or_insert(venue_now);
+    }
+
+    /// An order is about to be sent; whether it was sent before.
+    pub(crate) fn sends(&self, id: ClientOrderId, at: Timestamp) -> bool {
+        let mut known = whole(&self.0);
+        known.began.get_or_insert(at);
+        let before = known.orders.iter().any(|(sent, _)| *sent == id);
+        known.orders.push_back((id, at));
+        let excess = known.orders.len().saturating_sub(REMEMBERED_ORDERS);
+        known.orders.drain(..excess);
+        before
+    }
+
+    /// It is certain that what was about to be sent then was not taken in. Other copies of it stay.
+    pub(crate) fn sent_none(&self, id: &ClientOrderId, at: Timestamp) {
+        let mut known = whole(&self.0);
+        let copy = known.orders.iter().position(|(sent, then)| sent == id && *then == at);
+        copy.and_then(|copy| known.orders.remove(copy));
+    }
+
+    /// When an order was sent for the last time, or any order where it is not known which; else when this memory began,
+    /// because another process may have sent it just before it ended. `None` where nothing is known.
+    pub(crate) fn last(&self, id: Option<&ClientOrderId>) -> Option<Timestamp> {
+        let known = whole(&self.0);
+        let concerned = known.orders.iter().filter(|(sent, _)| id.is_none_or(|id| sent == id));
+        concerned.map(|(_, at)| *at).max().or(known.began)
+    }
+}
+
+/// What a poisoned lock holds is still whole: nothing is ever left half done under these.
+fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> ClientOrderId {
+        let mut hash = [0; 16];
+        hash[..4].copy_from_slice(&number.to_be_bytes());
+        ClientOrderId::from_hash(&hash)
+    }
+
+    #[test]
+    fn an_account_has_one_memory_and_it_is_bounded() {
+        let (one, same) = (SentOrders::of("sent/a"), SentOrders::of("sent/a"));
+        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &SentOrders::of("sent/b")));
+        assert_eq!(same.last(None), None);
+        one.begin(Timestamp(5));
+        one.begin(Timestamp(9));
+        assert_eq!(same.last(Some(&id(1))), Some(Timestamp(5)), "since the memory began");
+        assert!((0..2500).all(|number| !one.sends(id(number), Timestamp(7))));
+        assert_eq!(same.last(Some(&id(2499))), Some(Timestamp(7)));
+        assert_eq!(same.last(Some(&id(1))), Some(Timestamp(5)));
+        assert!(same.sends(id(2499), Timestamp(8)));
+        assert_eq!(same.last(Some(&id(2499))), Some(Timestamp(8)), "the last time counts");
+        assert_eq!(same.last(None), Some(Timestamp(8)));
+        one.sent_none(&id(2499), Timestamp(8));
+        assert_eq!(same.last(Some(&id(2499))), Some(Timestamp(7)), "the other copy stays");
+    }
+}
