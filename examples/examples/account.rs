@@ -32,7 +32,8 @@ Exit status:
   2  bad input: one line says which field, which value, and what is allowed
   3  an account could not be read
 
-Addresses: the environment, or a file .env (see .env.example). Sends nothing.";
+Keys and addresses: the environment, or a file .env (see .env.example). Sends
+nothing.";
 
 /// Below this share of a difference, two liquidation prices are the same: marks move between two readings.
 const NOTICEABLE_PERCENT: i64 = 1;

@@ -31,7 +31,8 @@ Exit status:
   2  bad input: one line says which field, which value, and what is allowed
   3  something could not be read; what could be is shown
 
-Addresses: the environment, or a file .env (see .env.example). Sends nothing.";
+Keys and addresses: the environment, or a file .env (see .env.example). Sends
+nothing.";
 
 /// Compares the leverage and margin mode of every open position with what is expected.
 #[derive(Debug, Parser)]

@@ -55,13 +55,13 @@ impl Failure {
         Self::new(kind, effect, error.to_string())
     }
 
-    /// The rate limit refused the call before anything was sent.
+    /// The rate limit refused the call before anything was sent. One that never fits is wrong in itself: waiting does not
+    /// help it.
     #[must_use]
     pub fn limited(limited: &RateLimited) -> Self {
-        Self {
-            retry_after: limited.retry_after(),
-            ..Self::nothing(ErrorKind::RateLimited, limited.to_string())
-        }
+        let wait = limited.retry_after();
+        let kind = if wait.is_some() { ErrorKind::RateLimited } else { ErrorKind::Invalid };
+        Self { retry_after: wait, ..Self::nothing(kind, limited.to_string()) }
     }
 
     /// The same, where nothing was written: a look before, or after, a write.

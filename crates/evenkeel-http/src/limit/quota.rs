@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_exchange::{Error, ErrorKind, Operation};
-use evenkeel_types::VenueId;
-
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)]
@@ -96,16 +93,6 @@ impl RateLimited {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.wait
-    }
-
-    /// As the venue's error of a call that was not made.
-    #[must_use]
-    pub fn into_error(self, venue: VenueId, operation: Operation) -> Error {
-        match self.wait {
-            Some(wait) => Error::not_applied(ErrorKind::RateLimited, venue, operation, self.to_string())
-                .with_retry_after(wait),
-            None => Error::not_applied(ErrorKind::Invalid, venue, operation, self.to_string()),
-        }
     }
 
     fn outlook(&self) -> String {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_http::{Limiter, Quota, Urgency};
+use evenkeel_exchange::ErrorKind;
+use evenkeel_http::{Failure, Limiter, Quota, Urgency};
 use evenkeel_types::Timestamp;
 use proptest::prelude::*;
 
@@ -148,12 +149,17 @@ fn a_call_that_can_never_fit_says_so() {
     assert_eq!(refused.to_string(), "rate limit `test`: a weight of 11 never fits, at most 10 do");
     let refused = limiter.reserve(Timestamp(0), 8, Urgency::Ordinary).unwrap_err();
     assert_eq!(refused.retry_after(), None, "the reserve is not for ordinary calls");
+    let failure = Failure::limited(&refused);
+    assert_eq!((failure.kind, failure.retry_after), (ErrorKind::Invalid, None), "waiting does not help");
     limiter.reserve(Timestamp(0), 8, Urgency::ReducesRisk).unwrap();
     let refused = limiter.reserve(Timestamp(0), 1, Urgency::Ordinary).unwrap_err();
     assert_eq!(refused.to_string(), "rate limit `test`: a weight of 1 fits in 1017 ms at the earliest");
     let venue = evenkeel_types::VenueId::new("v").unwrap();
-    let error = refused.into_error(venue, evenkeel_exchange::Operation::Place);
-    assert_eq!(error.effect(), evenkeel_exchange::Effect::NotApplied);
+    let error = Failure::limited(&refused).error(&venue, evenkeel_exchange::Operation::Place);
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::RateLimited, evenkeel_exchange::Effect::NotApplied)
+    );
     assert_eq!(error.retry_after(), Some(Duration::from_millis(1_017)));
 }
 
