@@ -15,6 +15,8 @@ mod answer;
 mod clock;
 mod error;
 mod fault;
+#[allow(dead_code, reason = "the venues that stand on it come one by one")]
+mod floor;
 mod gate;
 pub mod hyperliquid;
 #[cfg(feature = "server")]
@@ -26,6 +28,7 @@ mod venue;
 pub use clock::{Clock, ManualClock, WallClock};
 pub use error::LocalnetError;
 pub use fault::{Fault, FaultRule, Heard};
+pub use floor::{AccountSpec, ApiKey, Market};
 pub use gate::{Gate, Verdict};
 #[cfg(feature = "server")]
 pub use shell::Localnet;

@@ -1,10 +1,10 @@
 //! Leverage, margin mode and isolated margin, by the rules of the profile.
 
-use evenkeel_exchange::{ErrorKind, Result};
+use evenkeel_exchange::{ErrorKind, Operation, Result};
 use evenkeel_margin::initial_margin;
 use evenkeel_types::{
-    Leverage, LowerIsolated, MarginAdjustment, MarginMode, MarginModeScope, MarginModes, PositionSide, Round,
-    Side, Symbol, Usd,
+    Leverage, LowerIsolated, MarginAdjustment, MarginMode, MarginModeScope, MarginModes, PositionMode,
+    PositionSide, Round, Side, Symbol, Usd,
 };
 
 use crate::refusal::{Outcome, refused};
@@ -50,6 +50,79 @@ impl World {
             .find(|side| self.state.held.contains_key(&(symbol.clone(), *side)))
             .unwrap_or(PositionSide::Net);
         self.write(Write::Margin(symbol.clone(), leg, delta)).map(drop)
+    }
+
+    /// As [`World::adjust_margin`], of one leg.
+    ///
+    /// # Errors
+    /// As [`World::adjust_margin`].
+    pub fn adjust_margin_of(&mut self, symbol: &Symbol, leg: PositionSide, delta: Usd) -> Result<()> {
+        self.write(Write::Margin(symbol.clone(), leg, delta)).map(drop)
+    }
+
+    /// Sets the margin mode of the whole account, where the venue has one for all symbols
+    /// ([`MarginModeScope::Account`]); the tester's hand. Held positions get buckets of `N / L`, or give them back.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSupported`] where modes belong to symbols, [`ErrorKind::LeverageRefused`] with open orders,
+    /// [`ErrorKind::InsufficientMargin`].
+    pub fn set_account_mode(&mut self, mode: MarginMode) -> Result<()> {
+        let done = self.change_account_mode(mode);
+        done.map_err(|refusal| refusal.into_error(self.venue.clone(), Operation::SetMarginMode))
+    }
+
+    fn change_account_mode(&mut self, mode: MarginMode) -> Outcome<()> {
+        if self.profile.capabilities.margin_mode_scope != MarginModeScope::Account {
+            return refused(ErrorKind::NotSupported, "the margin mode belongs to symbols");
+        }
+        if !self.state.book.is_empty() && self.profile.capabilities.orders_block_mode {
+            return refused(ErrorKind::LeverageRefused, "open orders block a change of margin mode");
+        }
+        let mut next = self.state.clone();
+        let changed: Vec<Symbol> =
+            next.markets.iter().filter(|(_, market)| market.mode != mode).map(|(s, _)| s.clone()).collect();
+        for symbol in changed {
+            next.market_mut(&symbol)?.mode = mode;
+            let legs: Vec<Leg> = next.held.keys().filter(|leg| leg.0 == symbol).cloned().collect();
+            for leg in legs {
+                switch(&mut next, &leg, mode)?;
+            }
+        }
+        for pool in self.state.pools.keys() {
+            let (before, after) = (self.state.free(pool)?, next.free(pool)?);
+            if after.is_negative() && after < before {
+                return refused(ErrorKind::InsufficientMargin, "not enough free margin for the buckets");
+            }
+        }
+        self.commit(next, Cause::Write(Operation::SetMarginMode));
+        self.liquidate();
+        Ok(())
+    }
+
+    /// Switches between one-way and hedge mode; the tester's hand.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSupported`] where the venue has no hedge mode, [`ErrorKind::Rejected`] with positions or open
+    /// orders.
+    pub fn set_position_mode(&mut self, mode: PositionMode) -> Result<()> {
+        let refusal = if mode == self.position_mode {
+            None
+        } else if !self.profile.capabilities.hedge_mode {
+            Some((ErrorKind::NotSupported, "the venue has no hedge mode"))
+        } else if !self.state.book.is_empty() {
+            Some((ErrorKind::Rejected, "open orders block a change of position mode"))
+        } else if !self.state.held.is_empty() {
+            Some((ErrorKind::Rejected, "a position blocks a change of position mode"))
+        } else {
+            None
+        };
+        if let Some((kind, why)) = refusal {
+            let refusal = crate::refusal::Refusal::new(kind, why);
+            return Err(refusal.into_error(self.venue.clone(), Operation::SetMarginMode));
+        }
+        self.position_mode = mode;
+        self.note(format_args!("position mode {mode:?}"));
+        Ok(())
     }
 
     pub(crate) fn change_leverage(

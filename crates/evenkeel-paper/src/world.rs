@@ -189,6 +189,12 @@ impl World {
         &self.fills
     }
 
+    /// Every funding payment, oldest first.
+    #[must_use]
+    pub fn all_payments(&self) -> &[FundingPayment] {
+        &self.payments
+    }
+
     /// The account after every change.
     #[must_use]
     pub fn history(&self) -> &[Sample] {
