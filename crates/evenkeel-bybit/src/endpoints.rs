@@ -45,7 +45,8 @@ macro_rules! endpoints {
             per_second: $per_second,
         };)*
         /// All of them.
-        pub(crate) const ALL: &[Endpoint] = &[$($constant),*];
+        #[cfg(test)]
+        const ALL: &[Endpoint] = &[$($constant),*];
     };
 }
 

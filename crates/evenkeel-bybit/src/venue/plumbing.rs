@@ -1,6 +1,5 @@
 //! From a question to the bytes of its answer: limits, time, signature, transport.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,9 +74,8 @@ pub(super) struct Plumbing {
     pub(super) fees: Option<FeeRates>,
     credentials: Credentials,
     base_url: BaseUrl,
-    /// The limits of the account, by the names of their calls. Held for as long as the connector lives: those that nobody
-    /// holds may be dropped, and with them what was counted and how long the venue wants nothing.
-    own: BTreeMap<&'static str, Arc<Limiter>>,
+    /// Host and account: names of the account's limits begin with it.
+    scope: String,
     /// What was sent with this key.
     pub(super) sent: Arc<SentOrders>,
     pub(super) clock: Arc<dyn Clock>,
@@ -94,15 +92,14 @@ impl Plumbing {
         let host = settings.base_url.authority().to_owned();
         // What the venue counts by.
         let scope = format!("{host}/{}", settings.credentials.fingerprint());
-        let signed = endpoints::ALL.iter().filter(|endpoint| endpoint.is_signed());
         Self {
             client: Client::new(settings.transport, Arc::clone(&settings.clock), venue.clone()),
             venue,
             environment: settings.environment,
             account: settings.account,
             fees: settings.fees,
-            own: signed.map(|endpoint| (endpoint.name, own(&scope, endpoint))).collect(),
             sent: SentOrders::of(&scope),
+            scope,
             credentials: settings.credentials,
             address: Limiter::shared(&format!("{host}/address"), endpoints::ADDRESS),
             base_url: settings.base_url,
@@ -115,14 +112,15 @@ impl Plumbing {
     }
 
     /// The limit of one account for one call.
-    fn own(&self, endpoint: &Endpoint) -> Option<&Limiter> {
-        self.own.get(endpoint.name).map(Arc::as_ref)
+    fn own(&self, endpoint: &Endpoint) -> Option<Arc<Limiter>> {
+        let name = || format!("{}/{}", self.scope, endpoint.name);
+        endpoint.is_signed().then(|| Limiter::shared(&name(), endpoint.quota()))
     }
 
     /// What is used of a limit of this account.
     pub(super) fn usage(&self, endpoint: &Endpoint) -> Usage {
         // Public calls count for the address only.
-        self.own(endpoint).unwrap_or(&self.address).usage(self.clock.now())
+        self.own(endpoint).as_ref().unwrap_or(&self.address).usage(self.clock.now())
     }
 
     /// What is used of the limit of this address.
@@ -198,8 +196,8 @@ impl Plumbing {
         let endpoint = call.endpoint;
         let own = self.own(&endpoint);
         let mut scopes: Vec<(&Limiter, u32)> = vec![(self.address.as_ref(), 1)];
-        if let Some(own) = own {
-            scopes.push((own, call.weight));
+        if let Some(own) = &own {
+            scopes.push((own.as_ref(), call.weight));
         }
         let taken = acquire_all(&scopes, &*self.clock, call.urgency, call.patience).await;
         taken.map_err(|limited| Failure::limited(&limited))?;
@@ -215,10 +213,10 @@ impl Plumbing {
         let request = self.request(&endpoint, call.query.as_str(), call.body, now)?;
         let sent = self.client.send(call.operation, request, self.timeout).await;
         let sent = sent.map_err(|error| Failure::of(&error))?;
-        self.count(own, &sent);
+        self.count(own.as_deref(), &sent);
         match self.understood(&call.name, &sent, endpoint.is_signed()) {
             Ok(()) => Ok(Reply { name: call.name, bytes: sent.body, began: sent.began }),
-            Err(failure) => Err(self.learned(own, &sent, self.redacted(failure))),
+            Err(failure) => Err(self.learned(own.as_deref(), &sent, self.redacted(failure))),
         }
     }
 
@@ -393,10 +391,6 @@ impl Plumbing {
     pub(super) fn told<T>(&self, operation: Operation, outcome: Outcome<T>) -> Result<T> {
         outcome.map_err(|failure| self.error(operation, &failure))
     }
-}
-
-fn own(scope: &str, endpoint: &Endpoint) -> Arc<Limiter> {
-    Limiter::shared(&format!("{scope}/{}", endpoint.name), endpoint.quota())
 }
 
 /// An answer that was not understood; after a write it proves nothing. Accounts for which there are no honest figures

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Limiter, Quota};
 
-/// From how many scopes on those that nobody uses any more are dropped. A process that talks to every account of a
-/// firm has fewer.
-const MAX_IDLE_SCOPES: usize = 1024;
-
+/// None is ever dropped: with it would go what was counted and how long the venue wants nothing, and whether that is over
+/// only a clock can tell. A scope is a host, an account and a kind of call, so that there are as many as the accounts that
+/// the process was given make; each has less than two kilobytes.
 static SCOPES: Mutex<BTreeMap<Arc<str>, Arc<Limiter>>> = Mutex::new(BTreeMap::new());
 
 impl Limiter {
@@ -38,9 +37,6 @@ impl Limiter {
         let mut scopes = SCOPES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(limiter) = scopes.get(scope) {
             return limiter.clone();
-        }
-        if scopes.len() >= MAX_IDLE_SCOPES {
-            scopes.retain(|_, limiter| Arc::strong_count(limiter) > 1);
         }
         let name: Arc<str> = scope.into();
         let limiter = Arc::new(Self::new(name.clone(), quota));

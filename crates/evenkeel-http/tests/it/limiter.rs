@@ -230,6 +230,15 @@ fn a_scope_has_one_limiter_that_remembers_beyond_its_clients() {
     one.reserve(Timestamp(1), 10, Urgency::Ordinary).unwrap();
     drop(one);
     Limiter::shared("it/shared", quota).reserve(Timestamp(1), 1, Urgency::Ordinary).unwrap_err();
+    // However many others there are since, and however idle: a ban is not over because nobody asked.
+    Limiter::shared("it/banned", quota).block_until(Timestamp(1), Timestamp(600_001));
+    for other in 0..3000 {
+        drop(Limiter::shared(&format!("it/many/{other}"), quota));
+    }
+    let refused =
+        Limiter::shared("it/banned", quota).reserve(Timestamp(2), 1, Urgency::ReducesRisk).unwrap_err();
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(599_999)));
+    Limiter::shared("it/shared", quota).reserve(Timestamp(1), 1, Urgency::Ordinary).unwrap_err();
     // A quota of another size does not loosen it.
     let other = Limiter::shared("it/shared", Quota::new(99, Duration::from_secs(1), 0));
     assert_eq!(other.quota(), quota);
