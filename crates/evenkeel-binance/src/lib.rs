@@ -18,7 +18,6 @@ mod encode;
 mod endpoints;
 mod error;
 mod read;
-mod sent;
 pub mod sign;
 mod venue;
 mod wire;

@@ -17,7 +17,6 @@ pub mod decode;
 mod encode;
 mod endpoints;
 mod error;
-mod sent;
 pub mod sign;
 mod text;
 mod venue;

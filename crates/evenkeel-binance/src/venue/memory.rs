@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use evenkeel_http::fresh;
 use evenkeel_types::{AccountId, ClientOrderId, FeeRates, Leverage, Symbol, Timestamp};
 
 use crate::decode::{Markets, SymbolSetting};
@@ -47,11 +48,6 @@ pub(super) struct Known {
     numbers: BTreeMap<(Symbol, String), Option<ClientOrderId>>,
     /// The same numbers, oldest first.
     learned: VecDeque<(Symbol, String)>,
-}
-
-fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
-    // Something may have been learned since `now` was taken; more than its age apart it is a clock that was set.
-    known.filter(|(at, _)| now.since(*at).max(at.since(now)) <= age).map(|(_, value)| value.clone())
 }
 
 impl Memory {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, Error, ErrorKind, Operation, Result};
 use evenkeel_http::{
-    BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, Urgency, Usage, VenueClock, acquire_all,
+    BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, SentOrders, Urgency, Usage, VenueClock, acquire_all,
 };
 use evenkeel_types::{AccountId, Capabilities, Symbol, Timestamp, VenueId};
 use futures_util::stream::StreamExt as _;
@@ -17,7 +17,6 @@ use crate::decode::{Body, DecodeError, decode_server_time};
 use crate::encode::Request;
 use crate::endpoints::{self, Pool};
 use crate::error::http_failure;
-use crate::sent::SentOrders;
 use crate::sign;
 
 /// How long a read waits for the rate limit. The budget is one of a minute: longer, and something is wrong.
@@ -129,7 +128,7 @@ impl Plumbing {
                 shared(format!("{host}/{account}/orders/10s"), endpoints::ORDERS_SHORT),
                 shared(format!("{host}/{account}/orders/1m"), endpoints::ORDERS_LONG),
             ],
-            sent: SentOrders::of(&format!("{host}/{account}"), settings.clock.now()),
+            sent: SentOrders::of(&format!("{host}/{account}")),
             base_url: settings.base_url,
             clock: settings.clock,
             timeout: settings.timeout,
@@ -362,6 +361,7 @@ impl Plumbing {
         let time = decode_server_time(reply.body())
             .map_err(|error| Failure::undecoded(&error, Effect::NotApplied))?;
         self.offset.sample(reply.began, reply.ended, time);
+        self.sent.begin(self.by_venue(reply.ended));
         Ok(time)
     }
 

@@ -23,7 +23,6 @@ use crate::decode::{
 use crate::encode::{self, Request, order_by_id};
 use crate::endpoints;
 use crate::error::{is_already_so, refusal};
-use crate::sent::Sending;
 
 /// How long after an order's expiry its record may still come into view.
 const ARRIVAL: Duration = Duration::from_secs(10);
@@ -198,15 +197,10 @@ impl Binance {
     /// Whether an order that was sent and not heard of cannot arrive any more. About one that this process did not send
     /// it is not known when it was sent: another process may have done so just before it ended.
     pub(super) fn has_ended(&self, id: &ClientOrderId) -> bool {
-        let plumbing = self.plumbing();
-        let now = self.now();
-        let (sent, now) = match plumbing.sent.of_order(id) {
-            Sending::At(sent) => match plumbing.venue_now() {
-                Some(now) => (sent, now),
-                // By our own clock, which can be ahead, it could look long ago.
-                None => return false,
-            },
-            Sending::NotSince(began) => (began, now),
+        // By the venue's clock alone: by our own, which can be ahead, it could look long ago.
+        let (Some(sent), Some(now)) = (self.plumbing().sent.last(Some(id)), self.plumbing().venue_now())
+        else {
+            return false;
         };
         // It was signed within the patience of a write, of which the longest validity is known too.
         now > sent.after(WRITE_PATIENCE).after(VALIDITY_MAX).after(ARRIVAL)
@@ -214,10 +208,12 @@ impl Binance {
 
     /// Remembers that these orders are about to be sent.
     pub(super) fn remember<'o>(&self, orders: impl Iterator<Item = (&'o Symbol, &'o ClientOrderId)>) {
-        let (symbols, ids): (Vec<_>, Vec<_>) = orders.unzip();
         let signed = self.plumbing().by_venue(self.now());
-        self.plumbing().sent.remember(ids.into_iter().copied(), signed);
-        self.reader.accounts.memory.lock().used.extend(symbols.into_iter().cloned());
+        let mut memory = self.reader.accounts.memory.lock();
+        for (symbol, id) in orders {
+            self.plumbing().sent.sends(*id, signed);
+            memory.used.insert(symbol.clone());
+        }
     }
 
     fn judged(&self, operation: Operation, record: Option<OrderRecord>, unknown_is_over: bool) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use evenkeel_exchange::PROOF_LIFETIME;
+use evenkeel_http::fresh;
 use evenkeel_types::{
     ClientOrderId, FeeRates, Instrument, Leverage, MarginMode, PositionMode, Symbol, Timestamp,
 };
@@ -61,11 +62,6 @@ pub(super) struct Known {
     sent: VecDeque<(ClientOrderId, Timestamp)>,
     /// The venue's numbers of orders, and which of ours they are, newest last.
     numbers: VecDeque<(String, Option<ClientOrderId>)>,
-}
-
-fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
-    // A clock that went back makes nothing fresh.
-    known.filter(|(at, _)| now >= *at && now.since(*at) <= age).map(|(_, value)| value.clone())
 }
 
 impl Memory {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use evenkeel_http::fresh;
 use evenkeel_types::{FeeRates, Leverage, LeverageSetting, Symbol, Timestamp};
 
 use crate::decode::{Contracts, RiskTier};
@@ -38,11 +39,6 @@ pub(super) struct Known {
     all_tiers: Option<Timestamp>,
     /// What was held at the last reading, and whether as a net position; `None` before the first.
     pub(super) held: Option<BTreeMap<Symbol, bool>>,
-}
-
-fn fresh<T: Clone>(known: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
-    // Something may have been learned since `now` was taken; more than its age apart it is a clock that was set.
-    known.filter(|(at, _)| now.since(*at).max(at.since(now)) <= age).map(|(_, value)| value.clone())
 }
 
 impl Memory {

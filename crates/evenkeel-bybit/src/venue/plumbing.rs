@@ -7,7 +7,7 @@ use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
 use evenkeel_http::json::DecodeError;
 use evenkeel_http::{
-    BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, Urgency, Usage, VenueClock, acquire_all,
+    BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, SentOrders, Urgency, Usage, VenueClock, acquire_all,
 };
 use evenkeel_types::{AccountId, Capabilities, FeeRates, Timestamp, VenueId};
 use http::HeaderValue;
@@ -17,7 +17,6 @@ use crate::decode::{Body, decode_envelope, decode_server_time};
 use crate::encode::Query;
 use crate::endpoints::{self, Endpoint};
 use crate::error::{Means as _, http_failure, refusal};
-use crate::sent::SentOrders;
 use crate::sign;
 
 /// How long a read waits for the rate limit: a call's window is a second, an address's five, and fifty flat symbols are

@@ -1,19 +1,40 @@
-//! What was sent, for each account of this process: an order that was not heard of may still arrive.
+//! What venue crates remember between calls: for how long it may be used, and what was sent.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use evenkeel_types::{ClientOrderId, Timestamp};
 
-/// How many orders are remembered with the time of sending. The venue takes twenty a second of an account, and an order can
+/// What was learned at most `age` before `now`. After a clock that went back, and where it was learned after `now` was
+/// taken, nothing is: it is read again.
+///
+/// ```
+/// use std::time::Duration;
+/// use evenkeel_http::fresh;
+/// use evenkeel_types::Timestamp;
+///
+/// let learned = (Timestamp(1_000), "rules");
+/// let minute = Duration::from_secs(60);
+/// assert_eq!(fresh(Some(&learned), Timestamp(61_000), minute), Some("rules"));
+/// assert_eq!(fresh(Some(&learned), Timestamp(61_001), minute), None);
+/// assert_eq!(fresh(Some(&learned), Timestamp(999), minute), None);
+/// ```
+#[must_use]
+pub fn fresh<T: Clone>(learned: Option<&(Timestamp, T)>, now: Timestamp, age: Duration) -> Option<T> {
+    learned.filter(|(at, _)| now >= *at && now.since(*at) <= age).map(|(_, value)| value.clone())
+}
+
+/// How many orders are remembered with the time of sending. Venues take twenty a second of an account, and an order can
 /// arrive for less than half a minute.
 const REMEMBERED_ORDERS: usize = 2000;
 
-/// The orders of one account, with the time of sending by the venue's clock.
+/// The orders that were sent for one account, with the time of sending by the venue's clock: one that was not heard of may
+/// still arrive.
 ///
 /// All connectors of a process with one key share it: an order that one of them sent is on its way for the others too.
 #[derive(Debug, Default)]
-pub(crate) struct SentOrders(Mutex<Known>);
+pub struct SentOrders(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -24,22 +45,22 @@ struct Known {
 }
 
 impl SentOrders {
-    /// Those of this account; the name says host and account, without secrets.
-    pub(crate) fn of(account: &str) -> Arc<Self> {
+    /// Those of this account. The name says host and account, without secrets.
+    #[must_use]
+    pub fn of(account: &str) -> Arc<Self> {
         // It outlives the connectors: one that is built anew for each call must not begin again.
-        static ALL: OnceLock<Mutex<BTreeMap<String, Arc<SentOrders>>>> = OnceLock::new();
-        let mut all = whole(ALL.get_or_init(Mutex::default));
-        Arc::clone(all.entry(account.to_owned()).or_default())
+        static ALL: Mutex<BTreeMap<String, Arc<SentOrders>>> = Mutex::new(BTreeMap::new());
+        Arc::clone(whole(&ALL).entry(account.to_owned()).or_default())
     }
 
     /// The venue's time is known for the first time, which is before anything can be sent: from here on nothing is sent
     /// that is not remembered.
-    pub(crate) fn begin(&self, venue_now: Timestamp) {
+    pub fn begin(&self, venue_now: Timestamp) {
         whole(&self.0).began.get_or_insert(venue_now);
     }
 
     /// An order is about to be sent; whether it was sent before.
-    pub(crate) fn sends(&self, id: ClientOrderId, at: Timestamp) -> bool {
+    pub fn sends(&self, id: ClientOrderId, at: Timestamp) -> bool {
         let mut known = whole(&self.0);
         known.began.get_or_insert(at);
         let before = known.orders.iter().any(|(sent, _)| *sent == id);
@@ -50,7 +71,7 @@ impl SentOrders {
     }
 
     /// It is certain that what was about to be sent then was not taken in. Other copies of it stay.
-    pub(crate) fn sent_none(&self, id: &ClientOrderId, at: Timestamp) {
+    pub fn sent_none(&self, id: &ClientOrderId, at: Timestamp) {
         let mut known = whole(&self.0);
         let copy = known.orders.iter().position(|(sent, then)| sent == id && *then == at);
         copy.and_then(|copy| known.orders.remove(copy));
@@ -58,7 +79,8 @@ impl SentOrders {
 
     /// When an order was sent for the last time, or any order where it is not known which; else when this memory began,
     /// because another process may have sent it just before it ended. `None` where nothing is known.
-    pub(crate) fn last(&self, id: Option<&ClientOrderId>) -> Option<Timestamp> {
+    #[must_use]
+    pub fn last(&self, id: Option<&ClientOrderId>) -> Option<Timestamp> {
         let known = whole(&self.0);
         let concerned = known.orders.iter().filter(|(sent, _)| id.is_none_or(|id| sent == id));
         concerned.map(|(_, at)| *at).max().or(known.began)
