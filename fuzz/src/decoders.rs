@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use evenkeel_http::json::{Body, DecodeError};
+use evenkeel_http::json::{Body, DecodeError, Document};
 
 use crate::assert_one_line;
 use crate::input::Input;
@@ -20,6 +20,9 @@ pub(crate) fn pick(decoders: &[Decoder], data: &[u8]) {
 
 /// What a decoder makes of a body; an error is one line that names the body.
 pub(crate) fn fine<T>(body: &[u8], decode: impl FnOnce(Body<'_>) -> Result<T, DecodeError>) -> Option<T> {
+    // What is JSON has two readers here, which agree.
+    let plain = serde_json::from_slice::<&serde_json::value::RawValue>(body).is_ok();
+    assert_eq!(Document::read(Body::new("body", body)).is_ok(), plain);
     match decode(Body::new("body", body)) {
         Ok(decoded) => Some(decoded),
         Err(error) => {

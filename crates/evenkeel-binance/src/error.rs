@@ -5,7 +5,7 @@ mod codes;
 use std::time::Duration;
 
 use evenkeel_exchange::{Effect, ErrorKind};
-use evenkeel_http::json::{Body, Node};
+use evenkeel_http::json::{Body, Document};
 use evenkeel_http::{Failure, one_line};
 use evenkeel_types::Timestamp;
 
@@ -68,7 +68,8 @@ pub(crate) fn refusal_in(body: &[u8]) -> Option<(i64, String)> {
     if body.len() > LONGEST_REFUSAL {
         return None;
     }
-    let root = Node::root(Body::new("answer", body)).ok()?;
+    let document = Document::read(Body::new("answer", body)).ok()?;
+    let root = document.root();
     let wire: wire::Refusal<'_> = root.object().ok()?;
     let code = root.key("code", wire.code).signed().ok()?;
     let text = root.key("msg", wire.msg).optional().and_then(|text| text.string().ok()).unwrap_or_default();
@@ -122,7 +123,8 @@ pub(crate) fn http_failure(
         (408, _) => Failure::new(Timeout, May, "no answer from behind the venue's gateway"),
         (400..=499, Some((code, text))) => refusal(code, &text),
         (401, None) => Failure::nothing(Auth, plain),
-        // Of the server errors only those are certain whose text the documentation lists.
+        // Of the server errors only those are certain whose text the documentation of futures lists; that of wallets lists
+        // none.
         (500..=599, coded) => {
             let (code, text) = coded.map_or((None, plain), |(code, text)| (Some(code), text));
             let mut failure = match classify(code.unwrap_or_default(), &text) {

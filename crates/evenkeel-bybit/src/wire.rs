@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 
 use evenkeel_http::json::Field;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 /// An object whose names are not known beforehand.
-pub(crate) type Map<'a> = BTreeMap<String, &'a RawValue>;
+pub(crate) type Map<'a> = BTreeMap<String, Field<'a>>;
 
 macro_rules! wire {
     ($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident),* $(,)? }) => {

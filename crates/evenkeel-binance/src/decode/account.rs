@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use evenkeel_http::cut;
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{
     Collateral, FeeRates, Leverage, MarginMode, PositionMode, PositionSide, Price, Qty, Symbol, Timestamp,
     Usd,
@@ -60,7 +60,8 @@ pub struct AccountState {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_account(body: Body<'_>) -> Result<AccountState, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::Account<'_> = root.object()?;
     let assets = root.key("assets", wire.assets);
     let mut found: Vec<Asset> = Vec::new();
@@ -108,7 +109,8 @@ pub fn decode_account(body: Body<'_>) -> Result<AccountState, DecodeError> {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_account_alias(body: Body<'_>) -> Result<String, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?;
     let row = root.index(0, rows.first().copied());
     let wire: wire::Balance<'_> = row.object()?;
@@ -132,7 +134,8 @@ pub struct AccountConfig {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_account_config(body: Body<'_>) -> Result<AccountConfig, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::AccountConfig<'_> = root.object()?;
     let hedge = root.key("dualSidePosition", wire.dual_side_position).flag()?;
     Ok(AccountConfig {
@@ -173,7 +176,8 @@ pub struct PositionRow {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_position_risk(body: Body<'_>) -> Result<Vec<PositionRow>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| {
         let row = root.index(index, Some(raw));
@@ -232,7 +236,8 @@ pub struct SymbolSetting {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_symbol_configs(body: Body<'_>) -> Result<BTreeMap<Symbol, SymbolSetting>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let mut settings = BTreeMap::new();
     for (index, raw) in root.array()?.into_iter().enumerate() {
         let row = root.index(index, Some(raw));
@@ -265,7 +270,8 @@ pub fn decode_symbol_configs(body: Body<'_>) -> Result<BTreeMap<Symbol, SymbolSe
 /// # Errors
 /// [`DecodeError`] naming the field, also for an answer about another symbol.
 pub fn decode_commission_rate(body: Body<'_>, of: &Symbol) -> Result<FeeRates, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::CommissionRate<'_> = root.object()?;
     let name = root.key("symbol", wire.symbol);
     if name.symbol()? != *of {

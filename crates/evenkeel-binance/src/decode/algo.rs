@@ -1,7 +1,7 @@
 //! Conditional orders, which live in a book of their own since 2025-12-09.
 
 use evenkeel_http::cut;
-use evenkeel_http::json::{DecodeError, Node};
+use evenkeel_http::json::{DecodeError, Document, Node};
 use evenkeel_types::{
     ClientOrderId, OpenOrder, OrderKind, PositionSide, Price, Qty, Side, Symbol, Timestamp,
 };
@@ -97,7 +97,7 @@ impl AlgoRecord {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_algo_order(body: Body<'_>) -> Result<AlgoRecord, DecodeError> {
-    record(&Node::root(body)?)
+    record(&Document::read(body)?.root())
 }
 
 /// Decodes a list of conditional orders, in the order sent.
@@ -105,14 +105,16 @@ pub fn decode_algo_order(body: Body<'_>) -> Result<AlgoRecord, DecodeError> {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_algo_orders(body: Body<'_>) -> Result<Vec<AlgoRecord>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| record(&root.index(index, Some(raw)))).collect()
 }
 
 /// As [`decode_algo_orders`], where a row that is not understood takes none of the others with it.
 pub(crate) fn decode_algo_rows(body: Body<'_>) -> Result<Vec<Result<AlgoRecord, DecodeError>>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     Ok(rows.map(|(index, raw)| record(&root.index(index, Some(raw)))).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use evenkeel_http::cut;
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{
     Collateral, Decimal, Instrument, Instruments, Lot, MarginModes, PoolId, Price, PriceRule, Qty, Rate,
     Symbol, TierRow, Tiers, TradingStatus, Usd,
@@ -55,7 +55,8 @@ pub struct Listing {
 pub fn decode_exchange_info(
     body: Body<'_>,
 ) -> Result<BTreeMap<Symbol, Result<Listing, DecodeError>>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::ExchangeInfo<'_> = root.object()?;
     let rows = root.key("symbols", wire.symbols);
     let mut listings = BTreeMap::new();
@@ -181,7 +182,8 @@ pub type Brackets = BTreeMap<Symbol, Result<Tiers, DecodeError>>;
 /// # Errors
 /// [`DecodeError`] where the answer as a whole is not understood.
 pub fn decode_leverage_brackets(body: Body<'_>) -> Result<Brackets, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let mut all = Brackets::new();
     if root.is_object() {
         bracket_row(&root, &mut all)?;
@@ -243,7 +245,8 @@ fn tiers(node: &Node<'_, '_>) -> Result<Tiers, DecodeError> {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_funding_info(body: Body<'_>) -> Result<BTreeMap<Symbol, Duration>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let mut intervals = BTreeMap::new();
     for (index, raw) in root.array()?.into_iter().enumerate() {
         let row = root.index(index, Some(raw));

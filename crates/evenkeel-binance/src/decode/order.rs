@@ -1,7 +1,7 @@
 //! Orders: answers to placing and cancelling, single records, lists, batches.
 
 use evenkeel_http::cut;
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{
     ClientOrderId, OpenOrder, OrderKind, OrderState, OrderStatus, PositionSide, Price, Qty, Side, Symbol,
 };
@@ -106,7 +106,8 @@ impl OrderRecord {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_order(body: Body<'_>) -> Result<OrderRecord, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     order(&root, &root.object()?)
 }
 
@@ -115,7 +116,8 @@ pub fn decode_order(body: Body<'_>) -> Result<OrderRecord, DecodeError> {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_orders(body: Body<'_>) -> Result<Vec<OrderRecord>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| {
         let row = root.index(index, Some(raw));
@@ -128,7 +130,8 @@ pub fn decode_orders(body: Body<'_>) -> Result<Vec<OrderRecord>, DecodeError> {
 pub(crate) fn decode_order_rows(
     body: Body<'_>,
 ) -> Result<Vec<Result<OrderRecord, DecodeError>>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let row = |row: Node<'_, '_>| order(&row, &row.object()?);
     let rows = root.array()?.into_iter().enumerate();
     Ok(rows.map(|(index, raw)| row(root.index(index, Some(raw)))).collect())
@@ -136,7 +139,8 @@ pub(crate) fn decode_order_rows(
 
 /// Of each order of a list what it is in: whatever else its row holds.
 pub(crate) fn decode_order_symbols(body: Body<'_>) -> Result<Vec<Result<Symbol, DecodeError>>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let row = |row: Node<'_, '_>| {
         let wire: wire::Order<'_> = row.object()?;
         row.key("symbol", wire.symbol).symbol()
@@ -166,7 +170,8 @@ pub enum BatchItem {
 /// # Errors
 /// [`DecodeError`] where the answer is no list.
 pub fn decode_batch(body: Body<'_>) -> Result<Vec<Result<BatchItem, DecodeError>>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     let item = |row: Node<'_, '_>| {
         let wire: wire::Order<'_> = row.object()?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_exchange::PastFunding;
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{Price, Rate, Symbol, Timestamp};
 
 use super::Body;
@@ -25,12 +25,13 @@ pub struct Premium {
 }
 
 /// The rows of an answer that is one object for one symbol and a list for all: those that are wanted.
-fn rows<'a, T>(
-    body: Body<'a>,
+fn rows<T>(
+    body: Body<'_>,
     wanted: &BTreeSet<Symbol>,
-    decode: impl Fn(&Node<'_, 'a>) -> Result<Option<(Symbol, T)>, DecodeError>,
+    decode: impl Fn(&Node<'_, '_>) -> Result<Option<(Symbol, T)>, DecodeError>,
 ) -> Result<BTreeMap<Symbol, T>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let mut found = BTreeMap::new();
     if root.is_object() {
         found.extend(decode(&root)?.filter(|(symbol, _)| wanted.contains(symbol)));
@@ -112,7 +113,8 @@ pub fn decode_book_ticker(
 /// # Errors
 /// [`DecodeError`] naming the field, also for a row of another symbol.
 pub fn decode_funding_rates(body: Body<'_>, of: &Symbol) -> Result<Vec<PastFunding>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| {
         let row = root.index(index, Some(raw));

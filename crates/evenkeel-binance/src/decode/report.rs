@@ -1,7 +1,7 @@
 //! What happened: `userTrades` and `income`.
 
 use evenkeel_http::cut;
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document};
 use evenkeel_types::{Fill, Price, Qty, Side, Symbol, Timestamp, Usd};
 
 use super::Body;
@@ -54,7 +54,8 @@ impl UserTrade {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_trades(body: Body<'_>) -> Result<Vec<UserTrade>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| {
         let row = root.index(index, Some(raw));
@@ -102,7 +103,8 @@ pub struct Income {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_income(body: Body<'_>) -> Result<Vec<Income>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| {
         let row = root.index(index, Some(raw));

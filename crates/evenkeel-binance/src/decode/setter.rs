@@ -1,6 +1,6 @@
 //! The server's time, and what setters answer.
 
-use evenkeel_http::json::{DecodeError, Node};
+use evenkeel_http::json::{DecodeError, Document};
 use evenkeel_types::{Leverage, Symbol, Timestamp};
 
 use super::Body;
@@ -12,7 +12,8 @@ use crate::wire;
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_server_time(body: Body<'_>) -> Result<Timestamp, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::ServerTime<'_> = root.object()?;
     root.key("serverTime", wire.server_time).integer().map(Timestamp)
 }
@@ -22,7 +23,8 @@ pub fn decode_server_time(body: Body<'_>) -> Result<Timestamp, DecodeError> {
 /// # Errors
 /// [`DecodeError`] naming the field, also for another code.
 pub fn decode_done(body: Body<'_>) -> Result<(), DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::Refusal<'_> = root.object()?;
     let code = root.key("code", wire.code);
     if code.signed()? == 200 { Ok(()) } else { Err(code.invalid("a success has code 200")) }
@@ -33,7 +35,8 @@ pub fn decode_done(body: Body<'_>) -> Result<(), DecodeError> {
 /// # Errors
 /// [`DecodeError`] naming the field, also for a code that is no success.
 pub fn decode_algo_cancelled(body: Body<'_>) -> Result<(String, String), DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::AlgoCancel<'_> = root.object()?;
     let code = root.key("code", wire.code);
     if code.signed()? != 200 {
@@ -47,7 +50,8 @@ pub fn decode_algo_cancelled(body: Body<'_>) -> Result<(String, String), DecodeE
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_leverage(body: Body<'_>) -> Result<(Symbol, Leverage), DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::Leverage<'_> = root.object()?;
     Ok((root.key("symbol", wire.symbol).symbol()?, root.key("leverage", wire.leverage).number()?))
 }
@@ -57,7 +61,8 @@ pub fn decode_leverage(body: Body<'_>) -> Result<(Symbol, Leverage), DecodeError
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_countdown(body: Body<'_>) -> Result<(Symbol, u64), DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::Countdown<'_> = root.object()?;
     Ok((root.key("symbol", wire.symbol).symbol()?, root.key("countdownTime", wire.countdown_time).integer()?))
 }

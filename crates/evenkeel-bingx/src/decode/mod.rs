@@ -32,7 +32,7 @@ pub use settings::{
 pub(crate) use snapshot::{AccountParts, assemble};
 
 use crate::wire;
-use evenkeel_http::json::Node;
+use evenkeel_http::json::{Document, Node};
 
 /// What the venue said instead of carrying a request out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,8 @@ pub struct Refusal {
 /// # Errors
 /// [`DecodeError`] for what is no envelope, or one without a code.
 pub fn decode_refusal(body: Body<'_>) -> Result<Option<Refusal>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     refusal(&root)
 }
 
@@ -69,7 +70,8 @@ fn data<T>(
     body: Body<'_>,
     read: impl FnOnce(&Node<'_, '_>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     accepted(&root)?;
     let envelope: wire::Envelope<'_> = root.object()?;
     read(&root.key("data", envelope.data))

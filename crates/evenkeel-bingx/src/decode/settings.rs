@@ -1,6 +1,6 @@
 //! Modes, leverage, fees, and what a key may do.
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{FeeRates, Leverage, LeverageSetting, MarginMode, PositionMode, Symbol, Timestamp, Usd};
 
 use super::market::about;
@@ -130,7 +130,8 @@ pub fn decode_margin_type(body: Body<'_>, symbol: &Symbol) -> Result<MarginMode,
 /// # Errors
 /// [`DecodeError`] naming the field; a direction that is not known is refused.
 pub fn decode_margin_moved(body: Body<'_>) -> Result<Usd, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     accepted(&root)?;
     let wire: wire::MarginMoved<'_> = root.object()?;
     let amount: Usd = root.key("amount", wire.amount).scientific()?;
@@ -176,7 +177,8 @@ pub struct KeyRights {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_key_rights(body: Body<'_>) -> Result<KeyRights, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::KeyRights<'_> = root.object()?;
     // Where there is a code, it must be the good one.
     if root.key("code", wire.code).optional().is_some() {

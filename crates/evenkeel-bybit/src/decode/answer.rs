@@ -4,7 +4,7 @@ use super::Body;
 use super::{accepted, result, rows};
 use crate::text::told;
 use crate::wire;
-use evenkeel_http::json::{DecodeError, Node};
+use evenkeel_http::json::{DecodeError, Document, Node};
 
 /// An order that was taken in. It may still be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,8 @@ fn link(node: &Node<'_, '_>) -> Result<Option<String>, DecodeError> {
 /// # Errors
 /// [`DecodeError`] naming the field; lists of different lengths are refused.
 pub fn decode_batch(body: Body<'_>) -> Result<Vec<BatchEntry>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let envelope: wire::Envelope<'_> = root.object()?;
     accepted(&root, &envelope)?;
     let result = root.key("result", envelope.result);

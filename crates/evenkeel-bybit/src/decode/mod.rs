@@ -30,7 +30,7 @@ pub(crate) use snapshot::{AccountParts, assemble, pool_id, position_mode, settin
 pub use tiers::{RiskTier, TierOf, decode_risk_limits, instrument};
 
 use evenkeel_http::cut;
-use evenkeel_http::json::Node;
+use evenkeel_http::json::{Document, Node};
 use evenkeel_types::Timestamp;
 
 use crate::text::told;
@@ -72,7 +72,8 @@ pub struct Envelope {
 /// # Errors
 /// [`DecodeError`] for what is no envelope, or one without a code.
 pub fn decode_envelope(body: Body<'_>) -> Result<Envelope, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let envelope: wire::Envelope<'_> = root.object()?;
     let refusal = refusal(&root, &envelope)?;
     // A time that is nothing of the kind is no reason to lose an answer. Recordings have 0 where it was cut out.
@@ -104,7 +105,8 @@ fn result<T>(
     body: Body<'_>,
     read: impl FnOnce(&Node<'_, '_>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let envelope: wire::Envelope<'_> = root.object()?;
     accepted(&root, &envelope)?;
     read(&root.key("result", envelope.result))

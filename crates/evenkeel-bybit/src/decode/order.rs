@@ -226,7 +226,7 @@ fn fee(row: &Node<'_, '_>, wire: &wire::Order<'_>, filled: Qty) -> Result<Option
         if !fees.is_empty() {
             let only = fees.get(SETTLE_COIN).filter(|_| fees.len() == 1);
             let Some(raw) = only else { return Ok(None) };
-            return detail.key(SETTLE_COIN, (*raw).into()).number().map(Some);
+            return detail.key(SETTLE_COIN, *raw).number().map(Some);
         }
         if filled.is_zero() {
             return Ok(Some(Usd::ZERO));

@@ -28,9 +28,10 @@ pub enum DecodeErrorKind {
 /// `Display` is one line with all four.
 ///
 /// ```
-/// use evenkeel_http::json::{Body, DecodeErrorKind, Node};
+/// use evenkeel_http::json::{Body, DecodeErrorKind, Document};
 ///
-/// let root = Node::root(Body::new("fees.json", b"[1, \"five\"]"))?;
+/// let document = Document::read(Body::new("fees.json", b"[1, \"five\"]"))?;
+/// let root = document.root();
 /// let rows = root.array()?;
 /// let error = root.index(1, rows.get(1).copied()).integer().unwrap_err();
 /// assert_eq!(error.kind(), DecodeErrorKind::Value);

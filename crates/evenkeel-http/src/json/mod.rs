@@ -1,9 +1,10 @@
 //! Answers read digit for digit: every field as the text it has, every error with the path of its field, no default.
 //!
-//! A struct mirrors the venue's names and keeps each field raw; a [`Node`] knows where it is and reads it.
+//! A [`Document`] finds every value of an answer in one pass. A struct mirrors the venue's names and keeps each field raw; a
+//! [`Node`] knows where it is and reads it.
 //!
 //! ```
-//! use evenkeel_http::json::{Body, Field, Node};
+//! use evenkeel_http::json::{Body, Document, Field};
 //! use evenkeel_types::Usd;
 //! # mod wire {
 //! # use serde::Deserialize;
@@ -18,18 +19,27 @@
 //! # }
 //!
 //! let body = Body::new("balance", br#"{"walletBalance":"23.72469206"}"#);
-//! let root = Node::root(body)?;
+//! let document = Document::read(body)?;
+//! let root = document.root();
 //! let balance: wire::Balance<'_> = root.object()?;
 //! let amount: Usd = root.key("walletBalance", balance.wallet_balance).number()?;
 //! assert_eq!(amount.to_string(), "23.72469206");
 //! # Ok::<(), evenkeel_http::json::DecodeError>(())
 //! ```
 
+mod document;
 mod error;
+mod fields;
 mod node;
+mod place;
 
+pub use document::Document;
 pub use error::{DecodeError, DecodeErrorKind};
-pub use node::{Field, Node};
+pub use fields::Field;
+pub use node::Node;
+
+/// What helps where an answer is damaged.
+const WHOLE: &str = "take the venue's answer whole and unchanged";
 
 /// One answer of the venue: its bytes, and the name (a file, an endpoint) by which errors call it.
 #[derive(Clone, Copy)]

@@ -1,98 +1,29 @@
 //! Reading raw JSON with the path of every field at hand, so that each error can name its place.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use evenkeel_types::{NumberError, Symbol};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
-use super::{Body, DecodeError, DecodeErrorKind};
+use super::document::{Document, Value, Within};
+use super::fields::{Field, Fields};
+use super::place::{At, Key};
+use super::{DecodeError, DecodeErrorKind, WHOLE};
 use crate::text::cut;
-
-const WHOLE: &str = "take the venue's answer whole and unchanged";
-
-/// A place in an answer; the parents live on the stack, so walking costs no allocation.
-#[derive(Debug, Clone, Copy)]
-struct At<'p> {
-    file: &'p str,
-    up: Option<&'p At<'p>>,
-    key: Key<'p>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Key<'p> {
-    Root,
-    Name(&'p str),
-    Index(usize),
-}
-
-impl At<'_> {
-    fn path(&self) -> String {
-        let mut keys = vec![self.key];
-        let mut at = self;
-        while let Some(up) = at.up {
-            keys.push(up.key);
-            at = up;
-        }
-        let mut path = String::new();
-        for key in keys.into_iter().rev() {
-            match key {
-                Key::Root => {}
-                Key::Name(name) if path.is_empty() => path.push_str(name),
-                Key::Name(name) => {
-                    path.push('.');
-                    path.push_str(name);
-                }
-                Key::Index(index) => path.push_str(&format!("[{index}]")),
-            }
-        }
-        path
-    }
-}
-
-/// One field of a struct that mirrors an answer: absent, or its raw JSON text (which may be `null`).
-///
-/// Raw text cannot be captured inside tagged, untagged or flattened types: such structs are plain, and take every field
-/// with `#[serde(default, borrow)]`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Field<'a>(Option<&'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&'a RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw)))
-    }
-}
-
-impl<'a> From<&'a RawValue> for Field<'a> {
-    fn from(raw: &'a RawValue) -> Self {
-        Self(Some(raw))
-    }
-}
 
 /// A field of an answer: its place, and its raw text if it is there. See the [module](super).
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'p, 'a> {
+    document: &'a Document<'a>,
     at: At<'p>,
-    raw: Option<&'a RawValue>,
+    value: Option<Value<'a>>,
 }
 
 impl<'a> Node<'a, 'a> {
-    /// The root of an answer, once its bytes are known to be JSON.
-    ///
-    /// # Errors
-    /// [`DecodeErrorKind::Syntax`] with the line and the column.
-    pub fn root(body: Body<'a>) -> Result<Self, DecodeError> {
-        let Body { name: file, bytes } = body;
-        let at = At { file, up: None, key: Key::Root };
-        let raw = serde_json::from_slice(bytes).map_err(|error| {
-            let problem = if bytes.iter().all(u8::is_ascii_whitespace) {
-                "the file is empty".to_owned()
-            } else {
-                format!("no valid JSON: {error}")
-            };
-            DecodeError::new(DecodeErrorKind::Syntax, file, String::new(), &problem, WHOLE)
-        })?;
-        Ok(Self { at, raw: Some(raw) })
+    /// The root of a document.
+    pub(super) fn of(document: &'a Document<'a>, value: Option<Value<'a>>) -> Self {
+        Self { document, at: At { up: None, key: Key::Root }, value }
     }
 }
 
@@ -100,13 +31,21 @@ impl<'p, 'a> Node<'p, 'a> {
     /// The field `name` of this object.
     #[must_use]
     pub fn key<'q>(&'q self, name: &'q str, field: Field<'a>) -> Node<'q, 'a> {
-        Node { at: At { file: self.at.file, up: Some(&self.at), key: Key::Name(name) }, raw: field.0 }
+        self.below(Key::Name(name), field)
+    }
+
+    fn below<'q>(&'q self, key: Key<'q>, field: Field<'a>) -> Node<'q, 'a> {
+        Node { document: self.document, at: At { up: Some(&self.at), key }, value: field.0 }
+    }
+
+    fn raw(&self) -> Option<&'a str> {
+        self.value.map(|value| value.raw)
     }
 
     /// An error at this place.
     #[must_use]
     pub fn error(&self, kind: DecodeErrorKind, problem: &str, remedy: impl Into<String>) -> DecodeError {
-        DecodeError::new(kind, self.at.file, self.at.path(), problem, remedy)
+        DecodeError::new(kind, self.document.file(), self.at.path(), problem, remedy)
     }
 
     /// An error about the value at this place.
@@ -128,27 +67,27 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`].
     pub fn required(&self) -> Result<&'a str, DecodeError> {
-        self.optional().and_then(|node| node.raw).map(RawValue::get).ok_or_else(|| {
-            self.missing(if self.raw.is_some() { "the value is null: it" } else { "the field" })
+        self.optional().and_then(|node| node.raw()).ok_or_else(|| {
+            self.missing(if self.value.is_some() { "the value is null: it" } else { "the field" })
         })
     }
 
     /// This node, unless the field is absent or null.
     #[must_use]
     pub fn optional(self) -> Option<Self> {
-        self.raw.filter(|raw| raw.get() != "null").map(|_| self)
+        self.raw().filter(|raw| *raw != "null").map(|_| self)
     }
 
     /// This node, unless the field is absent, null, or an empty text: what some venues write where nothing applies.
     #[must_use]
     pub fn filled(self) -> Option<Self> {
-        self.optional().filter(|node| node.raw.is_none_or(|raw| raw.get() != "\"\""))
+        self.optional().filter(|node| !node.is_empty_text())
     }
 
     /// Whether the value is there and is the empty text.
     #[must_use]
     pub fn is_empty_text(&self) -> bool {
-        self.raw.is_some_and(|raw| raw.get() == "\"\"")
+        self.raw() == Some("\"\"")
     }
 
     /// This node where it is there and filled, else the other: for fields with two spellings.
@@ -162,7 +101,7 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`].
     pub fn nullable(self) -> Result<Option<Self>, DecodeError> {
-        if self.raw.is_none() { Err(self.missing("the field")) } else { Ok(self.optional()) }
+        if self.value.is_none() { Err(self.missing("the field")) } else { Ok(self.optional()) }
     }
 
     /// The object at this place. Its fields are still raw.
@@ -170,34 +109,29 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn object<T: Deserialize<'a>>(&self) -> Result<T, DecodeError> {
-        let raw = self.required()?;
-        // A derived struct would read an array by position as well.
-        if !raw.starts_with('{') {
-            return Err(self.invalid(&format!("expected an object, not {}", shown(raw))));
-        }
-        serde_json::from_str(raw).map_err(|error| {
-            let text = error.to_string();
-            self.invalid(text.split(" at line ").next().unwrap_or("expected an object"))
-        })
+        let within = self.within('{', "an object")?;
+        T::deserialize(Fields::new(within)).map_err(|error| self.invalid(&error.to_string()))
     }
 
     /// The elements of the array at this place.
     ///
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
-    pub fn array(&self) -> Result<Vec<&'a RawValue>, DecodeError> {
+    pub fn array(&self) -> Result<Vec<Field<'a>>, DecodeError> {
+        Ok(self.within('[', "an array")?.map(|value| Field(Some(value))).collect())
+    }
+
+    fn within(&self, begins: char, what: &str) -> Result<Within<'a, 'a>, DecodeError> {
         let raw = self.required()?;
-        let expected = || self.invalid(&format!("expected an array, not {}", shown(raw)));
-        if !raw.starts_with('[') {
-            return Err(expected());
-        }
-        serde_json::from_str(raw).map_err(|_| expected())
+        let within = self.value.filter(|_| raw.starts_with(begins));
+        let within = within.and_then(|value| self.document.within(&value));
+        within.ok_or_else(|| self.invalid(&format!("expected {what}, not {}", shown(raw))))
     }
 
     /// Element `index` of an array that [`Node::array`] gave.
     #[must_use]
-    pub fn index<'q>(&'q self, index: usize, raw: Option<&'a RawValue>) -> Node<'q, 'a> {
-        Node { at: At { file: self.at.file, up: Some(&self.at), key: Key::Index(index) }, raw }
+    pub fn index<'q>(&'q self, index: usize, element: Option<Field<'a>>) -> Node<'q, 'a> {
+        self.below(Key::Index(index), element.unwrap_or_default())
     }
 
     /// The text of a JSON string.
@@ -205,12 +139,16 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn string(&self) -> Result<String, DecodeError> {
+        self.str().map(Cow::into_owned)
+    }
+
+    /// The same, borrowed where nothing in it is escaped.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
+    pub fn str(&self) -> Result<Cow<'a, str>, DecodeError> {
         let raw = self.required()?;
-        let expected = || self.invalid(&format!("expected a text, not {}", shown(raw)));
-        if !raw.starts_with('"') {
-            return Err(expected());
-        }
-        serde_json::from_str(raw).map_err(|_| expected())
+        unquoted(raw).ok_or_else(|| self.invalid(&format!("expected a text, not {}", shown(raw))))
     }
 
     /// Whether the value is a JSON string.
@@ -232,13 +170,13 @@ impl<'p, 'a> Node<'p, 'a> {
     }
 
     fn begins(&self, with: char) -> bool {
-        self.raw.is_some_and(|raw| raw.get().starts_with(with))
+        self.raw().is_some_and(|raw| raw.starts_with(with))
     }
 
     /// The raw text, shortened, for people to read.
     #[must_use]
     pub fn text(&self) -> String {
-        self.raw.map(|raw| cut(raw.get())).unwrap_or_default()
+        self.raw().map(cut).unwrap_or_default()
     }
 
     /// The digits of a number, quoted or bare, exactly as they were sent; or a code that comes as a number or as a text.
@@ -246,10 +184,15 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn digits(&self) -> Result<String, DecodeError> {
+        self.figures().map(Cow::into_owned)
+    }
+
+    /// The same, borrowed where it can be.
+    fn figures(&self) -> Result<Cow<'a, str>, DecodeError> {
         let raw = self.required()?;
         match raw.bytes().next() {
-            Some(b'"') => self.string(),
-            Some(b'-' | b'0'..=b'9') => Ok(raw.to_owned()),
+            Some(b'"') => self.str(),
+            Some(b'-' | b'0'..=b'9') => Ok(Cow::Borrowed(raw)),
             _ => Err(self.invalid(&format!("expected a number, not {}", shown(raw)))),
         }
     }
@@ -259,7 +202,7 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn number<T: FromStr<Err = NumberError>>(&self) -> Result<T, DecodeError> {
-        self.digits()?.parse().map_err(|error: NumberError| self.invalid(&error.to_string()))
+        self.figures()?.parse().map_err(|error: NumberError| self.invalid(&error.to_string()))
     }
 
     /// A decimal number that may be written with an exponent, as JSON writers do with very large and very small ones
@@ -268,7 +211,7 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn scientific<T: FromStr<Err = NumberError>>(&self) -> Result<T, DecodeError> {
-        let text = self.digits()?;
+        let text = self.figures()?;
         let Some((digits, exponent)) = text.split_once(['e', 'E']) else { return self.number() };
         let moved = exponent.parse().ok().and_then(|exponent| moved(digits, exponent));
         let refused = || self.invalid(&format!("{} is no number that fits", cut(&text)));
@@ -280,7 +223,7 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn integer(&self) -> Result<u64, DecodeError> {
-        let text = self.digits()?;
+        let text = self.figures()?;
         let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let value = if plain { text.parse().ok() } else { None };
         value.ok_or_else(|| self.invalid(&format!("{} is not a whole number that fits", cut(&text))))
@@ -291,7 +234,7 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn signed(&self) -> Result<i64, DecodeError> {
-        let text = self.digits()?;
+        let text = self.figures()?;
         text.parse().map_err(|_| self.invalid(&format!("{} is not a whole number that fits", cut(&text))))
     }
 
@@ -330,7 +273,7 @@ impl<'p, 'a> Node<'p, 'a> {
     /// # Errors
     /// That, [`DecodeErrorKind::Missing`] or [`DecodeErrorKind::Value`].
     pub fn symbol(&self) -> Result<Symbol, DecodeError> {
-        let text = self.string()?;
+        let text = self.str()?;
         Symbol::new(&text).map_err(|error| {
             if text.is_ascii() {
                 return self.invalid(&error.to_string());
@@ -350,6 +293,15 @@ impl<'p, 'a> Node<'p, 'a> {
     pub fn computed<T>(&self, result: Result<T, NumberError>) -> Result<T, DecodeError> {
         result.map_err(|error| self.invalid(&error.to_string()))
     }
+}
+
+/// The text of a JSON string, or nothing where it is none, or holds half a character.
+pub(super) fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?;
+    if inner.contains('\\') {
+        return serde_json::from_str(raw).ok().map(Cow::Owned);
+    }
+    inner.strip_suffix('"').map(Cow::Borrowed)
 }
 
 fn shown(raw: &str) -> String {
@@ -394,16 +346,15 @@ mod tests {
     use evenkeel_types::Usd;
 
     use super::*;
+    use crate::json::Body;
 
-    fn root(json: &str) -> Result<Node<'_, '_>, DecodeError> {
-        Node::root(Body::new("f", json.as_bytes()))
+    fn read<T>(json: &str, read: impl Fn(&Node<'_, '_>) -> Result<T, DecodeError>) -> Result<T, String> {
+        let document = Document::read(Body::new("f", json.as_bytes()));
+        document.and_then(|document| read(&document.root())).map_err(|error| error.to_string())
     }
 
     fn usd(json: &str) -> Result<String, String> {
-        root(json)
-            .and_then(|node| node.number::<Usd>())
-            .map(|value| value.to_string())
-            .map_err(|error| error.to_string())
+        read(json, |node| Ok(node.number::<Usd>()?.to_string()))
     }
 
     #[test]
@@ -461,10 +412,7 @@ mod tests {
 
     #[test]
     fn exponents_move_the_point_and_lose_nothing() {
-        let read = |json: &str| {
-            let value = root(json).and_then(|node| node.scientific::<Usd>());
-            value.map(|value| value.to_string()).map_err(|error| error.to_string())
-        };
+        let scientific = |json: &str| read(json, |node| Ok(node.scientific::<Usd>()?.to_string()));
         for (json, value) in [
             ("1.4482E7", "14482000"),
             ("1.0E8", "100000000"),
@@ -479,7 +427,7 @@ mod tests {
             ("0.0", "0"),
             ("\"2.5e2\"", "250"),
         ] {
-            assert_eq!(read(json).as_deref(), Ok(value), "{json}");
+            assert_eq!(scientific(json).as_deref(), Ok(value), "{json}");
         }
         for json in [
             "1e400",
@@ -493,7 +441,60 @@ mod tests {
             "true",
             "null",
         ] {
-            assert!(read(json).is_err(), "{json}");
+            assert!(scientific(json).is_err(), "{json}");
         }
+    }
+
+    #[derive(Debug, Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Pair<'a> {
+        #[serde(borrow)]
+        a: Field<'a>,
+        #[serde(borrow)]
+        b: Field<'a>,
+    }
+
+    #[test]
+    fn objects_are_read_by_their_names() {
+        let sum = |json: &str| {
+            read(json, |root| {
+                let pair: Pair<'_> = root.object()?;
+                let a = root.key("a", pair.a).integer()?;
+                let b = root.key("b", pair.b).optional().map_or(Ok(0), |node| node.integer())?;
+                Ok(a + b)
+            })
+        };
+        assert_eq!(sum(r#"{"a":1,"b":2}"#), Ok(3));
+        assert_eq!(sum(r#" { "x" : {"a":9} , "\u0061" : 4, "x":[] } "#), Ok(4), "names may be escaped");
+        assert!(sum(r#"{"a":1,"a":2}"#).unwrap_err().contains("duplicate field `a`"));
+        assert!(sum(r#"{"x":1,"x":2}"#).unwrap_err().contains("f: a: the field is missing"));
+        assert!(sum(r#"{"a":null}"#).unwrap_err().contains("f: a: the value is null: it is missing"));
+        assert!(sum("[1,2]").unwrap_err().contains("expected an object, not an array"));
+        assert!(sum("\"a\"").unwrap_err().contains("expected an object, not `\"a\"`"));
+        assert!(sum("{\"\\ud800\":1}").is_err(), "half a character is no name");
+    }
+
+    #[test]
+    fn a_field_of_another_answer_is_refused() {
+        let (one, other) = (r#"{"a":{"b":1}}"#, r#"{"a":{"b":2}}"#);
+        let one = Document::read(Body::new("one", one.as_bytes())).unwrap();
+        let other = Document::read(Body::new("other", other.as_bytes())).unwrap();
+        let (one, other) = (one.root(), other.root());
+        let foreign: Pair<'_> = other.object().unwrap();
+        assert!(one.key("a", foreign.a).object::<Pair<'_>>().is_err());
+        assert!(other.key("a", foreign.a).object::<Pair<'_>>().is_ok());
+    }
+
+    #[test]
+    fn arrays_give_their_elements_with_places() {
+        let second = |json: &str| {
+            read(json, |root| {
+                let rows = root.array()?;
+                root.index(1, rows.get(1).copied()).integer()
+            })
+        };
+        assert_eq!(second("[[1,2],7,{}]"), Ok(7));
+        assert!(second("[1]").unwrap_err().contains("f: [1]: the field is missing"));
+        assert!(second("{}").unwrap_err().contains("expected an array, not an object"));
     }
 }

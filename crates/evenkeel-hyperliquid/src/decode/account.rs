@@ -1,6 +1,6 @@
 //! `clearinghouseState`: margin summaries and positions of one dex.
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{Leverage, MarginMode, Price, Qty, Symbol, Timestamp, Usd};
 
 use super::Body;
@@ -82,7 +82,8 @@ pub struct ClearinghouseState {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_clearinghouse_state(body: Body<'_>) -> Result<ClearinghouseState, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::ClearinghouseState<'_> = root.object()?;
     let summary = |node: Node<'_, '_>| node.optional().map(|node| margin_summary(&node)).transpose();
     let amount = |node: Node<'_, '_>| node.optional().map(|node| node.number()).transpose();

@@ -1,6 +1,6 @@
 //! Answers of the exchange endpoint to signed actions.
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{Price, Qty};
 
 use super::Body;
@@ -56,7 +56,8 @@ pub enum Answer {
 /// [`DecodeError`] for anything that the venue's protocol does not describe. After a write that is no proof of
 /// anything.
 pub fn decode_answer(body: Body<'_>) -> Result<Answer, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::Answer<'_> = root.object()?;
     let response = root.key("response", wire.response);
     let status = root.key("status", wire.status);

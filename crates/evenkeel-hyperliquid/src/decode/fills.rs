@@ -1,6 +1,6 @@
 //! `userFills` and `userFillsByTime`.
 
-use evenkeel_http::json::{DecodeError, Node};
+use evenkeel_http::json::{DecodeError, Document, Node};
 use evenkeel_types::{Fill, Qty, Timestamp};
 
 use super::Body;
@@ -24,7 +24,8 @@ pub struct UserFill {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_fills(body: Body<'_>) -> Result<Vec<UserFill>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| user_fill(&root.index(index, Some(raw)))).collect()
 }

@@ -1,7 +1,7 @@
 //! `fundingHistory` and `userFunding`.
 
 use evenkeel_exchange::{FundingPayment, PastFunding};
-use evenkeel_http::json::{DecodeError, Node};
+use evenkeel_http::json::{DecodeError, Document};
 use evenkeel_types::Timestamp;
 
 use super::Body;
@@ -12,7 +12,8 @@ use crate::wire;
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_funding_history(body: Body<'_>) -> Result<Vec<PastFunding>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let row = |(index, raw)| {
         let row = root.index(index, Some(raw));
         let wire: wire::FundingRow<'_> = row.object()?;
@@ -29,7 +30,8 @@ pub fn decode_funding_history(body: Body<'_>) -> Result<Vec<PastFunding>, Decode
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_funding(body: Body<'_>) -> Result<Vec<FundingPayment>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let mut payments = Vec::new();
     for (index, raw) in root.array()?.into_iter().enumerate() {
         let row = root.index(index, Some(raw));

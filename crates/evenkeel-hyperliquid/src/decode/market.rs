@@ -3,12 +3,11 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Field, Node};
 use evenkeel_types::{
     Collateral, Decimal, Exact as _, Instrument, Instruments, Leverage, Lot, MarginModes, PoolId, Price,
     PriceRule, Qty, Rate, Symbol, TierRow, Tiers, TradingStatus, Usd,
 };
-use serde_json::value::RawValue;
 
 use super::Body;
 use crate::wire;
@@ -95,7 +94,7 @@ impl Markets {
 /// [`DecodeError`] naming the field: broken JSON, a missing or odd number, a margin table that is not in the
 /// answer, a maximum leverage that contradicts its table, coins of more than one dex.
 pub fn decode_meta(body: Body<'_>) -> Result<Markets, DecodeError> {
-    markets(&Node::root(body)?, None)
+    markets(&Document::read(body)?.root(), None)
 }
 
 /// Decodes `metaAndAssetCtxs`: instruments with their prices.
@@ -103,7 +102,8 @@ pub fn decode_meta(body: Body<'_>) -> Result<Markets, DecodeError> {
 /// # Errors
 /// As [`decode_meta`], and when the contexts do not match the universe one by one.
 pub fn decode_meta_and_asset_ctxs(body: Body<'_>) -> Result<Markets, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let pair = root.array()?;
     let (Some(&meta), Some(&contexts), 2) = (pair.first(), pair.get(1), pair.len()) else {
         let problem = format!("expected the pair [meta, contexts], not {} elements", pair.len());
@@ -144,9 +144,9 @@ fn markets(meta: &Node<'_, '_>, contexts: Option<&Node<'_, '_>>) -> Result<Marke
     let mut seen = BTreeMap::new();
     let mut list = Vec::with_capacity(rows.len());
     for (index, raw) in rows.iter().enumerate() {
-        let node = universe.index(index, Some(raw));
+        let node = universe.index(index, Some(*raw));
         let context = match (contexts, context_rows.as_ref().and_then(|rows| rows.get(index))) {
-            (Some(contexts), Some(raw)) => context(&contexts.index(index, Some(raw)))?,
+            (Some(contexts), Some(raw)) => context(&contexts.index(index, Some(*raw)))?,
             _ => Context::default(),
         };
         let market = market(&node, index, &pool, &tables, context)?;
@@ -168,10 +168,10 @@ fn inconsistent(node: &Node<'_, '_>, problem: &str) -> DecodeError {
 }
 
 /// The prefix that all coins share: a builder dex, or none.
-fn dex(universe: &Node<'_, '_>, rows: &[&RawValue]) -> Result<Option<String>, DecodeError> {
+fn dex<'a>(universe: &Node<'_, 'a>, rows: &[Field<'a>]) -> Result<Option<String>, DecodeError> {
     let mut dex: Option<Option<String>> = None;
     for (index, raw) in rows.iter().enumerate() {
-        let node = universe.index(index, Some(raw));
+        let node = universe.index(index, Some(*raw));
         let wire: wire::Asset<'_> = node.object()?;
         let name = node.key("name", wire.name);
         let own = name.string()?.split_once(':').map(|(dex, _)| dex.to_owned());

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{ClientOrderId, OrderStatus, Qty, Side, Symbol, Timestamp};
 
 use super::Body;
@@ -120,7 +120,8 @@ impl OrderRecord {
 /// [`DecodeError`] naming the field; a status that is on no list and has none of the endings that the venue uses
 /// is refused.
 pub fn decode_order_status(body: Body<'_>) -> Result<Option<OrderRecord>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::OrderStatus<'_> = root.object()?;
     let status = root.key("status", wire.status);
     match status.string()?.as_str() {
@@ -135,7 +136,8 @@ pub fn decode_order_status(body: Body<'_>) -> Result<Option<OrderRecord>, Decode
 /// # Errors
 /// As [`decode_order_status`].
 pub fn decode_historical_orders(body: Body<'_>) -> Result<Vec<OrderRecord>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?.into_iter().enumerate();
     rows.map(|(index, raw)| record(&root.index(index, Some(raw)))).collect()
 }

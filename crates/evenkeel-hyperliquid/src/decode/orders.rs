@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_http::json::{DecodeError, Node};
+use evenkeel_http::json::{DecodeError, Document, Node};
 use evenkeel_types::{OpenOrder, OrderKind, PositionSide, Price, Qty};
 
 use super::Body;
@@ -22,15 +22,16 @@ use crate::wire;
 /// # Errors
 /// [`DecodeError`] naming the field; an unknown side is refused.
 pub fn decode_open_orders(body: Body<'_>) -> Result<Vec<OpenOrder>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let rows = root.array()?;
     let mut seen = BTreeSet::new();
     let mut orders = Vec::with_capacity(rows.len());
     // The rows first: they are complete where a nested copy may not be.
-    for (index, raw) in rows.iter().enumerate() {
+    for (index, raw) in rows.iter().copied().enumerate() {
         push(&mut orders, &mut seen, open_order(&root.index(index, Some(raw)))?);
     }
-    for (index, raw) in rows.iter().enumerate() {
+    for (index, raw) in rows.iter().copied().enumerate() {
         let row = root.index(index, Some(raw));
         let wire: wire::OpenOrder<'_> = row.object()?;
         let children = row.key("children", wire.children);

@@ -1,6 +1,6 @@
 //! `activeAssetData`: the leverage setting of a coin, held or flat, and the margin that can be traded with.
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document};
 use evenkeel_types::{Leverage, LeverageSetting, MarginMode, Price, Symbol, Timestamp, Usd};
 
 use super::Body;
@@ -43,7 +43,8 @@ impl ActiveAsset {
 /// # Errors
 /// [`DecodeError`] naming the field; an answer about another coin than `symbol` is refused.
 pub fn decode_active_asset_data(body: Body<'_>, symbol: &Symbol) -> Result<ActiveAsset, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::ActiveAssetData<'_> = root.object()?;
     let coin = root.key("coin", wire.coin);
     let found = coin.symbol()?;

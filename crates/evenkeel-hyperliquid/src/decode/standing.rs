@@ -1,6 +1,6 @@
 //! What stands around an account: the venue's clock, its dexes and books, the roles of addresses, the request budget.
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{Price, Rate, Symbol, Timestamp};
 
 use super::Body;
@@ -23,7 +23,8 @@ pub struct ExchangeStatus {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_exchange_status(body: Body<'_>) -> Result<ExchangeStatus, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::ExchangeStatus<'_> = root.object()?;
     let special = root.key("specialStatuses", wire.special_statuses);
     let special = special.optional().map(|node| if node.is_text() { node.string() } else { Ok(node.text()) });
@@ -63,7 +64,8 @@ impl PerpDex {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_perp_dexs(body: Body<'_>) -> Result<Vec<PerpDex>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let mut dexes = Vec::new();
     for (index, raw) in root.array()?.into_iter().enumerate() {
         let row = root.index(index, Some(raw));
@@ -95,7 +97,8 @@ pub struct TopOfBook {
 /// # Errors
 /// [`DecodeError`] naming the field; an answer about another coin than `symbol` is refused.
 pub fn decode_top_of_book(body: Body<'_>, symbol: &Symbol) -> Result<TopOfBook, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::Book<'_> = root.object()?;
     let coin = root.key("coin", wire.coin);
     let found = coin.symbol()?;
@@ -139,7 +142,8 @@ pub enum UserRole {
 /// # Errors
 /// [`DecodeError`] naming the field; an unknown role is refused.
 pub fn decode_user_role(body: Body<'_>) -> Result<UserRole, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::UserRole<'_> = root.object()?;
     let role = root.key("role", wire.role);
     let data = root.key("data", wire.data);
@@ -180,7 +184,8 @@ pub struct NamedAgent {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_extra_agents(body: Body<'_>) -> Result<Vec<NamedAgent>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let row = |(index, raw)| {
         let row = root.index(index, Some(raw));
         let wire: wire::Agent<'_> = row.object()?;
@@ -216,7 +221,8 @@ impl RequestBudget {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_rate_limit(body: Body<'_>) -> Result<RequestBudget, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::UserRateLimit<'_> = root.object()?;
     let surplus = root.key("nRequestsSurplus", wire.n_requests_surplus);
     let surplus = surplus.optional().map_or(Ok(0), |node| node.integer())?;

@@ -1,6 +1,6 @@
 //! `userAbstraction`, `spotClearinghouseState` and `userFees`.
 
-use evenkeel_http::json::{DecodeError, DecodeErrorKind, Node};
+use evenkeel_http::json::{DecodeError, DecodeErrorKind, Document, Node};
 use evenkeel_types::{Decimal, Exact as _, FeeRates, Qty, Rate};
 
 use super::Body;
@@ -25,7 +25,8 @@ pub enum Abstraction {
 /// # Errors
 /// [`DecodeError`] for anything but the known modes.
 pub fn decode_user_abstraction(body: Body<'_>) -> Result<Abstraction, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     match root.string()?.as_str() {
         "default" | "disabled" => Ok(Abstraction::Standard),
         "unifiedAccount" => Ok(Abstraction::Unified),
@@ -68,7 +69,8 @@ impl SpotBalance {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_spot_clearinghouse_state(body: Body<'_>) -> Result<Vec<SpotBalance>, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::SpotClearinghouseState<'_> = root.object()?;
     let rows = root.key("balances", wire.balances);
     let balance = |(index, raw)| {
@@ -99,7 +101,8 @@ pub fn base_fees() -> FeeRates {
 /// # Errors
 /// [`DecodeError`] naming the field.
 pub fn decode_user_fees(body: Body<'_>) -> Result<FeeRates, DecodeError> {
-    let root = Node::root(body)?;
+    let document = Document::read(body)?;
+    let root = document.root();
     let wire: wire::UserFees<'_> = root.object()?;
     let node = root.key("activeReferralDiscount", wire.active_referral_discount);
     // Absent in partial recordings; without a discount the fees come out higher, never lower.
