@@ -89,6 +89,122 @@ impl Answers {
     }
 }
 
+/// What one writes for speed: structs that borrow, the same fields, the same exact numbers, and the same look at the tiers;
+/// without places in errors, and one row that is not understood is the end of all.
+mod borrowed {
+    use std::collections::BTreeMap;
+
+    use evenkeel_types::Decimal;
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    #[derive(Deserialize)]
+    pub struct Info<'a> {
+        #[serde(borrow)]
+        symbols: Vec<Listing<'a>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Listing<'a> {
+        symbol: &'a str,
+        contract_type: &'a str,
+        status: &'a str,
+        quote_asset: &'a str,
+        margin_asset: &'a str,
+        filters: Vec<Filter<'a>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Filter<'a> {
+        filter_type: &'a str,
+        tick_size: Option<&'a str>,
+        min_price: Option<&'a str>,
+        max_price: Option<&'a str>,
+        step_size: Option<&'a str>,
+        min_qty: Option<&'a str>,
+        max_qty: Option<&'a str>,
+        notional: Option<&'a str>,
+        position_control_side: Option<&'a str>,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Tiers<'a> {
+        symbol: &'a str,
+        #[serde(borrow)]
+        brackets: Vec<Tier<'a>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Tier<'a> {
+        #[serde(borrow)]
+        initial_leverage: &'a RawValue,
+        #[serde(borrow)]
+        notional_cap: &'a RawValue,
+        #[serde(borrow)]
+        notional_floor: &'a RawValue,
+        #[serde(borrow)]
+        maint_margin_ratio: &'a RawValue,
+        #[serde(borrow)]
+        cum: &'a RawValue,
+    }
+
+    fn decimal(text: &str) -> Decimal {
+        Decimal::from_str_exact(text).expect("a number")
+    }
+
+    pub fn read(info: &[u8], brackets: &[u8]) -> usize {
+        let info: Info<'_> = serde_json::from_slice(info).expect("a listing");
+        let rows: Vec<Tiers<'_>> = serde_json::from_slice(brackets).expect("tiers");
+        let mut tiers = BTreeMap::new();
+        for row in rows {
+            let mut table = Vec::with_capacity(row.brackets.len());
+            for tier in row.brackets {
+                table.push([
+                    decimal(tier.notional_floor.get()),
+                    decimal(tier.notional_cap.get()),
+                    decimal(tier.initial_leverage.get()),
+                    decimal(tier.maint_margin_ratio.get()),
+                    decimal(tier.cum.get()),
+                ]);
+            }
+            let mut expected = Decimal::ZERO;
+            for pair in table.windows(2) {
+                assert_eq!(pair[0][1], pair[1][0], "tiers meet");
+                expected += pair[1][0] * (pair[1][3] - pair[0][3]);
+                assert_eq!(pair[1][4], expected, "deductions are continuous");
+            }
+            tiers.insert(row.symbol.to_owned(), table);
+        }
+        let mut found = BTreeMap::new();
+        for row in info.symbols {
+            assert_eq!(row.quote_asset, row.margin_asset);
+            let mut numbers = Vec::new();
+            let mut restricted = false;
+            for filter in row.filters {
+                let (wanted, count) = match filter.filter_type {
+                    "PRICE_FILTER" => ([filter.tick_size, filter.min_price, filter.max_price], 3),
+                    "LOT_SIZE" => ([filter.step_size, filter.min_qty, filter.max_qty], 3),
+                    "MARKET_LOT_SIZE" => ([filter.max_qty, None, None], 1),
+                    "MIN_NOTIONAL" => ([filter.notional, None, None], 1),
+                    "POSITION_RISK_CONTROL" => {
+                        restricted = filter.position_control_side != Some("NONE");
+                        ([None; 3], 0)
+                    }
+                    _ => ([None; 3], 0),
+                };
+                numbers.extend(wanted.iter().take(count).map(|text| decimal(text.expect("a number"))));
+            }
+            let open = row.status == "TRADING" && !restricted;
+            let tiers = tiers.get(row.symbol).expect("tiers").clone();
+            found.insert(row.symbol.to_owned(), (row.contract_type.to_owned(), open, numbers, tiers));
+        }
+        found.len()
+    }
+}
+
 /// Reads and drops everything: no field is looked at.
 fn ignored(bytes: &[u8]) {
     serde::de::IgnoredAny::deserialize(&mut serde_json::Deserializer::from_slice(bytes)).expect("JSON");
@@ -114,6 +230,10 @@ fn ratios() {
             1,
             &[
                 ("floor: serde_json, every field skipped", run(|| answers.each(ignored))),
+                (
+                    "serde_json, borrowed structs, the same numbers",
+                    run(|| borrowed::read(&answers.info, &answers.brackets)),
+                ),
                 ("serde_json, a tree of values", run(|| answers.each(tree))),
                 ("ours: text to checked instruments", run(|| answers.instruments())),
             ],

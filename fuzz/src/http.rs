@@ -59,6 +59,7 @@ fn encodings(input: &mut Input<'_>) {
         };
     }
     assert_eq!(decoded, text.as_bytes());
+    assert_eq!(evenkeel_http::is_unreserved(&text), encoded == text);
 
     let mut out = before.clone();
     write_hex(&mut out, bytes);

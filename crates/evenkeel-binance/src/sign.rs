@@ -112,16 +112,23 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 /// ```
 #[must_use]
 pub fn query<'a>(params: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(USUAL);
+    push(&mut text, params);
+    text
+}
+
+/// Room for an order with its signature, so that its text is not moved while it grows.
+const USUAL: usize = 384;
+
+fn push<'a>(text: &mut String, params: impl IntoIterator<Item = (&'a str, &'a str)>) {
     for (name, value) in params {
         if !text.is_empty() {
             text.push('&');
         }
-        percent_encode(&mut text, name);
+        percent_encode(text, name);
         text.push('=');
-        percent_encode(&mut text, value);
+        percent_encode(text, value);
     }
-    text
 }
 
 /// What is signed for parameters: the query string with `recvWindow` and `timestamp` (both in milliseconds) after them.
@@ -140,26 +147,19 @@ pub fn payload<'a>(
     timestamp: Timestamp,
 ) -> String {
     let mut text = query(params);
-    let end = query([
-        ("recvWindow", recv_window.to_string().as_str()),
-        ("timestamp", timestamp.0.to_string().as_str()),
-    ]);
-    if !text.is_empty() {
-        text.push('&');
-    }
-    text.push_str(&end);
+    let (window, time) = (recv_window.to_string(), timestamp.0.to_string());
+    push(&mut text, [("recvWindow", window.as_str()), ("timestamp", time.as_str())]);
     text
 }
 
 /// The query string that is sent: the payload, and its signature last.
 #[must_use]
 pub fn signed_query(payload: &str, key: &Key) -> String {
-    let mut text = String::from(payload);
-    if !text.is_empty() {
-        text.push('&');
-    }
-    text.push_str("signature=");
-    percent_encode(&mut text, &key.sign(payload));
+    let signature = key.sign(payload);
+    // Its name, and a few characters of a base64 text that take three times the room.
+    let mut text = String::with_capacity(payload.len().saturating_add(signature.len()).saturating_add(24));
+    text.push_str(payload);
+    push(&mut text, [("signature", signature.as_str())]);
     text
 }
 

@@ -17,7 +17,7 @@
 //! assert!(query(&key, &parameters).ends_with(&format!("&signature={signed}")));
 //! ```
 
-use evenkeel_http::{HmacKey, percent_encode};
+use evenkeel_http::{HmacKey, is_unreserved, percent_encode};
 
 /// The header with the API key.
 pub const KEY_HEADER: &str = "X-BX-APIKEY";
@@ -37,8 +37,11 @@ pub fn signature(key: &HmacKey, payload: &str) -> String {
 /// The query of a signed request: the same names and values, values percent-encoded, and the signature.
 #[must_use]
 pub fn query<N: AsRef<str>, V: AsRef<str>>(key: &HmacKey, parameters: &[(N, V)]) -> String {
-    let signed = signature(key, &payload(parameters));
-    let mut query = unsigned_query(parameters);
+    let payload = payload(parameters);
+    let signed = signature(key, &payload);
+    // Where nothing is encoded, what is signed is what is sent.
+    let as_signed = parameters.iter().all(|(_, value)| is_unreserved(value.as_ref()));
+    let mut query = if as_signed { payload } else { unsigned_query(parameters) };
     query.push_str(if query.is_empty() { "signature=" } else { "&signature=" });
     query.push_str(&signed);
     query
@@ -50,8 +53,11 @@ pub fn unsigned_query<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> St
     joined(parameters, percent_encode)
 }
 
+/// Room for an order with its signature, so that its text is not moved while it grows.
+const USUAL: usize = 384;
+
 fn joined<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)], write: impl Fn(&mut String, &str)) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(USUAL);
     for (name, value) in parameters {
         if !text.is_empty() {
             text.push('&');

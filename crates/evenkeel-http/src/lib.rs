@@ -34,7 +34,7 @@ pub use limit::{Limiter, Quota, RateLimited, Urgency, Usage, acquire_all};
 pub use memory::{SentOrders, fresh};
 pub use offset::{ClockOffset, Sampled};
 pub use secret::{InvalidSecret, Secret, sensitive_header};
-pub use text::{cut, hex, one_line, percent_encode, write_hex};
+pub use text::{cut, hex, is_unreserved, one_line, percent_encode, write_hex};
 #[cfg(feature = "reqwest")]
 pub use transport::ReqwestTransport;
 pub use transport::{MAX_ANSWER_BYTES, Transport, TransportError, TransportErrorKind};
