@@ -9,14 +9,14 @@ use evenkeel_bingx::decode::{
     decode_funding_rates, decode_income, decode_key_rights, decode_leverage, decode_leverage_set,
     decode_maintenance_tiers, decode_margin_moved, decode_margin_type, decode_open_orders, decode_order,
     decode_position_mode, decode_positions, decode_premium_index, decode_refusal, decode_server_time,
-    decode_switch, decode_tickers,
+    decode_switch, decode_tickers, decode_transfer,
 };
 use evenkeel_http::json::{Body, DecodeError};
 use evenkeel_types::{PositionMode, Symbol};
 
 use crate::decoders::{Decoder, fine, pick, plain};
 
-/// What the first byte picks. The last ones are the error table.
+/// What the first byte picks. New ones go last, so that the corpus keeps its meaning.
 pub const DECODERS: &[Decoder] = &[
     ("funding_rates", |body| plain(body, |body| decode_funding_rates(body, &BTC))),
     ("income", |body| whole(body, decode_income)),
@@ -47,6 +47,7 @@ pub const DECODERS: &[Decoder] = &[
     ("tickers", |body| whole(body, |body| decode_tickers(body, &WANTED))),
     ("refusal", |body| plain(body, decode_refusal)),
     ("classify", classify),
+    ("transfer", |body| plain(body, decode_transfer)),
 ];
 
 static BTC: LazyLock<Symbol> = LazyLock::new(|| Symbol::new("BTC-USDT").expect("a symbol"));

@@ -46,6 +46,14 @@ impl Environment {
             Environment::Demo => "https://demo-fapi.binance.com",
         }
     }
+
+    /// Where money is moved between wallets. The demo environment is not documented to have that.
+    fn wallet_url(self) -> Option<&'static str> {
+        match self {
+            Environment::Mainnet => Some("https://api.binance.com"),
+            Environment::Demo => None,
+        }
+    }
 }
 
 impl fmt::Display for Environment {
@@ -204,6 +212,8 @@ pub(crate) struct Settings {
     pub(crate) credentials: Credentials,
     pub(crate) account: Option<AccountId>,
     pub(crate) base_url: BaseUrl,
+    /// The server of the wallet interface, where there is one.
+    pub(crate) wallet_url: Option<BaseUrl>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) capabilities: Capabilities,
@@ -302,6 +312,10 @@ impl Builder {
         }
         let server = self.base_url.as_deref().unwrap_or(environment.base_url());
         let base_url: BaseUrl = server.parse().map_err(ConfigError::BaseUrl)?;
+        let wallet_url = environment.wallet_url().map(|own| match self.base_url {
+            Some(_) => Ok(base_url.clone()),
+            None => own.parse().map_err(ConfigError::BaseUrl),
+        });
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(
@@ -316,6 +330,7 @@ impl Builder {
             credentials,
             account: self.account,
             base_url,
+            wallet_url: wallet_url.transpose()?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             transport,
             capabilities,

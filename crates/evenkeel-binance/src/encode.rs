@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_exchange::{ErrorKind, StopIntent, StopSize, Trigger};
+use evenkeel_exchange::{ErrorKind, Route, StopIntent, StopSize, Trigger};
 use evenkeel_http::{Failure, Urgency, cut};
 use evenkeel_types::{
     ClientOrderId, Decimal, Exact as _, Leverage, MarginMode, OrderIntent, PositionSide, Price, Qty, Round,
@@ -334,4 +334,20 @@ pub(crate) fn margin(symbol: &Symbol, delta: Usd, side: PositionSide) -> Result<
         PositionSide::Long => request.with("positionSide", "LONG"),
         PositionSide::Short => request.with("positionSide", "SHORT"),
     })
+}
+
+/// Moves USDT between the spot wallet and the futures account.
+pub(crate) fn transfer(route: Route, amount: Usd) -> Result<Request, Failure> {
+    let kind = match route {
+        Route::SpotToPerp => "MAIN_UMFUTURE",
+        Route::PerpToSpot => "UMFUTURE_MAIN",
+        _ => return Err(Failure::nothing(ErrorKind::NotSupported, "this connector has no such way")),
+    };
+    if !amount.is_positive() || amount.get().normalize().scale() > AMOUNT_DECIMALS {
+        let problem = format!(
+            "{amount} cannot be moved; an amount above zero with at most {AMOUNT_DECIMALS} decimals can"
+        );
+        return Err(Failure::nothing(ErrorKind::Invalid, problem));
+    }
+    Ok(Request::all(endpoints::TRANSFER).with("type", kind).with("asset", "USDT").with("amount", amount))
 }

@@ -19,11 +19,16 @@ pub(crate) const ORDERS_LONG: Quota = Quota::new(1200, Duration::from_secs(60), 
 /// `fundingRate` and `fundingInfo` have a pool of their own, and send no weight header.
 pub(crate) const FUNDING: Quota = Quota::new(500, Duration::from_secs(300), 0);
 
+/// Moving money between wallets counts for an account, for this call alone.
+pub(crate) const TRANSFERS: Quota = Quota::new(180_000, Duration::from_secs(60), 0);
+
 /// Which limit a call counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pool {
     Requests,
     Funding,
+    /// Of the wallet interface, which has a server, limits and codes of its own.
+    Transfers,
 }
 
 /// How it is called.
@@ -135,6 +140,12 @@ pub(crate) const POSITION_MARGIN: Call = call("positionMargin", Method::Post, "/
 pub(crate) const COUNTDOWN: Call =
     urgent("countdownCancelAll", Method::Post, "/fapi/v1/countdownCancelAll", 10);
 
+/// Its weight is that of the wallet documentation (*User Universal Transfer*, 2026-10).
+pub(crate) const TRANSFER: Call = Call {
+    pool: Pool::Transfers,
+    ..call("moving money between wallets", Method::Post, "/sapi/v1/asset/transfer", 900)
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +220,8 @@ mod tests {
         for call in [FUNDING_INFO, FUNDING_RATE] {
             assert_eq!(call.pool, Pool::Funding);
         }
+        assert_eq!((TRANSFER.weight, TRANSFER.path), (900, "/sapi/v1/asset/transfer"));
+        assert!(TRANSFER.signed && TRANSFER.pool == Pool::Transfers && TRANSFERS.weight() == 180_000);
         assert_eq!((REQUESTS.weight(), ORDERS_SHORT.weight(), ORDERS_LONG.weight()), (2400, 300, 1200));
     }
 }

@@ -40,16 +40,42 @@ pub(crate) fn is_already_so(failure: &Failure) -> bool {
     matches!(failure.code.as_deref(), Some("-4046" | "-4059" | "-4171"))
 }
 
+/// Which interface of the venue answered: they share the shape of their answers, and only some of their codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interface {
+    Futures,
+    Wallet,
+}
+
+impl Interface {
+    fn classify(self, code: i64, text: &str) -> Option<(ErrorKind, Effect)> {
+        match self {
+            Interface::Futures => classify(code, text),
+            Interface::Wallet => codes::classify_wallet(code, text),
+        }
+    }
+
+    /// What else a refused key can mean.
+    fn auth_hint(self) -> &'static str {
+        match self {
+            // Seen in 2025.
+            Interface::Futures => {
+                "; also the answer for an account in portfolio margin mode, which is not supported: leave that mode at \
+                 the venue, or check the key, its futures permission and its list of addresses"
+            }
+            Interface::Wallet => {
+                "; moving money needs a key with the permission for universal transfers, from one of its addresses"
+            }
+        }
+    }
+}
+
 /// A refusal in the venue's words.
-pub(crate) fn refusal(code: i64, text: &str) -> Failure {
-    let (kind, effect) = classify(code, text).unwrap_or((Unclassified, May));
+pub(crate) fn refusal(interface: Interface, code: i64, text: &str) -> Failure {
+    let (kind, effect) = interface.classify(code, text).unwrap_or((Unclassified, May));
     let mut message = shown(text);
-    // An account in portfolio margin mode is answered like a wrong key (seen in 2025).
     if code == -2015 {
-        message.push_str(
-            "; also the answer for an account in portfolio margin mode, which is not supported: leave that mode at the \
-             venue, or check the key, its futures permission and its list of addresses",
-        );
+        message.push_str(interface.auth_hint());
     }
     let mut failure = Failure::new(kind, effect, message);
     failure.code = Some(code.to_string());
@@ -80,12 +106,14 @@ pub(crate) fn refusal_in(body: &[u8]) -> Option<(i64, String)> {
 /// statuses (general info, 2026-10). `None` for a success.
 #[must_use]
 pub fn classify_http(status: u16, body: &[u8]) -> Option<(ErrorKind, Effect)> {
-    http_failure(status, body, None, Timestamp(0)).map(|failure| (failure.kind, failure.effect))
+    let failure = http_failure(Interface::Futures, status, body, None, Timestamp(0));
+    failure.map(|failure| (failure.kind, failure.effect))
 }
 
 /// What went wrong according to an answer; `None` for one that is to be decoded. `venue_now` is for a ban's end, which the
 /// venue states by its own clock.
 pub(crate) fn http_failure(
+    interface: Interface,
     status: u16,
     body: &[u8],
     retry_after: Option<Duration>,
@@ -94,7 +122,7 @@ pub(crate) fn http_failure(
     let coded = refusal_in(body);
     if (200..300).contains(&status) {
         let (code, text) = coded.filter(|(code, _)| *code < 0)?;
-        return Some(refusal(code, &text));
+        return Some(refusal(interface, code, &text));
     }
     let plain = shown(&String::from_utf8_lossy(body.get(..body.len().min(LONGEST_BODY)).unwrap_or_default()));
     let mut failure = match (status, coded) {
@@ -103,7 +131,7 @@ pub(crate) fn http_failure(
             let (own, longest) = if status == 418 { (BAN_WAIT, BAN_MAX) } else { (LIMIT_WAIT, LIMIT_MAX) };
             let mut failure = match coded {
                 // The order limit is one of ten seconds, and another pool than that of the address.
-                Some((-1015, text)) => refusal(-1015, &text),
+                Some((-1015, text)) => refusal(interface, -1015, &text),
                 _ => Failure::nothing(RateLimited, text.clone()),
             };
             let own = failure.retry_after.unwrap_or(own);
@@ -121,14 +149,14 @@ pub(crate) fn http_failure(
             failure
         }
         (408, _) => Failure::new(Timeout, May, "no answer from behind the venue's gateway"),
-        (400..=499, Some((code, text))) => refusal(code, &text),
+        (400..=499, Some((code, text))) => refusal(interface, code, &text),
         (401, None) => Failure::nothing(Auth, plain),
         // Of the server errors only those are certain whose text the documentation of futures lists; that of wallets lists
         // none.
         (500..=599, coded) => {
             let (code, text) = coded.map_or((None, plain), |(code, text)| (Some(code), text));
-            let mut failure = match classify(code.unwrap_or_default(), &text) {
-                _ if status == 503 && has_failed(code, &text) => Failure {
+            let mut failure = match interface.classify(code.unwrap_or_default(), &text) {
+                _ if interface == Interface::Futures && status == 503 && has_failed(code, &text) => Failure {
                     retry_after: Some(OVERLOAD_WAIT),
                     ..Failure::nothing(Maintenance, shown(&text))
                 },
@@ -179,6 +207,15 @@ mod tests {
     use ErrorKind::InsufficientMargin;
     use codes::{FAILED, NO_ANSWER};
 
+    fn futures(
+        status: u16,
+        body: &[u8],
+        retry_after: Option<Duration>,
+        venue_now: Timestamp,
+    ) -> Option<Failure> {
+        http_failure(Interface::Futures, status, body, retry_after, venue_now)
+    }
+
     const UNAVAILABLE: &str = FAILED[0];
     const INTERNAL: &str = FAILED[1];
 
@@ -216,20 +253,20 @@ mod tests {
             (body(-1016, ""), Maintenance, May),
             (body(-2019, "Margin is insufficient."), Maintenance, May),
         ] {
-            let found = http_failure(503, &bytes, None, Timestamp(0)).unwrap();
+            let found = futures(503, &bytes, None, Timestamp(0)).unwrap();
             assert_eq!((found.kind, found.effect), (kind, effect), "{}", String::from_utf8_lossy(&bytes));
         }
         // The same texts with another server error are not on the venue's list.
         for status in [500, 502, 504] {
             for text in FAILED {
                 for bytes in [text.as_bytes().to_vec(), body(-1001, text)] {
-                    let found = http_failure(status, &bytes, None, Timestamp(0)).unwrap();
+                    let found = futures(status, &bytes, None, Timestamp(0)).unwrap();
                     assert_eq!(found.effect, May, "{status} {text}");
                 }
             }
         }
         for status in [200, 400, 404] {
-            let found = http_failure(status, &body(-1001, INTERNAL), None, Timestamp(0)).unwrap();
+            let found = futures(status, &body(-1001, INTERNAL), None, Timestamp(0)).unwrap();
             assert_eq!((found.kind, found.effect), (Maintenance, May), "{status}");
         }
     }
@@ -238,12 +275,12 @@ mod tests {
     fn bans_end_when_the_venue_says() {
         let body = br#"{"code":-1003,"msg":"Way too many requests; IP(1.2.3.4) banned until 1700000120000. Please use"}"#;
         let now = Timestamp(1_700_000_000_000);
-        let found = http_failure(418, body, None, now).unwrap();
+        let found = futures(418, body, None, now).unwrap();
         assert_eq!((found.kind, found.effect), (RateLimited, No));
         assert_eq!(found.retry_after, Some(Duration::from_secs(120)));
-        let found = http_failure(418, body, Some(Duration::from_secs(7)), now).unwrap();
+        let found = futures(418, body, Some(Duration::from_secs(7)), now).unwrap();
         assert_eq!(found.retry_after, Some(Duration::from_secs(7)));
-        let found = http_failure(429, b"slow down", None, now).unwrap();
+        let found = futures(429, b"slow down", None, now).unwrap();
         assert_eq!(found.retry_after, Some(LIMIT_WAIT));
         // Neither at once, nor for days where nobody was banned.
         for (status, told, expected) in [
@@ -253,27 +290,26 @@ mod tests {
             (418, 1_000_000, BAN_MAX),
             (403, 1_000_000, LIMIT_MAX),
         ] {
-            let found = http_failure(status, b"x", Some(Duration::from_secs(told)), now).unwrap();
+            let found = futures(status, b"x", Some(Duration::from_secs(told)), now).unwrap();
             assert_eq!(found.retry_after, Some(expected), "{status} {told}");
         }
-        let found = http_failure(418, body, None, Timestamp(1_700_000_121_000)).unwrap();
+        let found = futures(418, body, None, Timestamp(1_700_000_121_000)).unwrap();
         assert_eq!(found.retry_after, Some(WAIT_MIN), "it is over by our clock, which may be wrong");
     }
 
     #[test]
     fn success_bodies_with_a_code_are_no_refusals() {
         for body in [r#"{"code":200,"msg":"success"}"#, r#"{"code":"200","msg":"success"}"#, "[]", "{}"] {
-            assert_eq!(http_failure(200, body.as_bytes(), None, Timestamp(0)), None, "{body}");
+            assert_eq!(futures(200, body.as_bytes(), None, Timestamp(0)), None, "{body}");
         }
-        let found =
-            http_failure(200, br#"{"code":-2019,"msg":"Margin is insufficient."}"#, None, Timestamp(0));
+        let found = futures(200, br#"{"code":-2019,"msg":"Margin is insufficient."}"#, None, Timestamp(0));
         assert_eq!(found.unwrap().kind, InsufficientMargin);
     }
 
     #[test]
     fn messages_are_one_short_line() {
-        assert!(http_failure(500, &[0xff; 5000], None, Timestamp(0)).unwrap().message.chars().count() <= 200);
-        let failure = refusal(-1, &"a\nb\u{7}".repeat(500));
+        assert!(futures(500, &[0xff; 5000], None, Timestamp(0)).unwrap().message.chars().count() <= 200);
+        let failure = refusal(Interface::Futures, -1, &"a\nb\u{7}".repeat(500));
         assert!(failure.message.chars().count() <= 200 && !failure.message.chars().any(char::is_control));
         assert_eq!(failure.effect, Effect::Unknown);
     }

@@ -11,6 +11,7 @@ mod plumbing;
 mod reader;
 mod reports;
 mod trader;
+mod transfers;
 
 pub use reader::Reader;
 pub use trader::Binance;

@@ -133,3 +133,7 @@ wire! {
     /// The answer to arming the dead-man switch.
     Countdown { symbol, countdown_time }
 }
+wire! {
+    /// The answer to moving money between wallets.
+    Transfer { tran_id }
+}

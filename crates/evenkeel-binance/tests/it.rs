@@ -31,5 +31,7 @@ mod server;
 mod snapshots;
 #[path = "it/support.rs"]
 mod support;
+#[path = "it/transfers.rs"]
+mod transfers;
 #[path = "it/vectors.rs"]
 mod vectors;

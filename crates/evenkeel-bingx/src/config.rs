@@ -57,6 +57,11 @@ impl Environment {
         }
     }
 
+    /// Whether money can be moved between wallets: virtual money has none beside the one it is traded from.
+    pub(crate) fn has_wallets(self) -> bool {
+        self == Environment::Mainnet
+    }
+
     /// What a symbol is settled in, by the currency of its contract.
     pub(crate) fn settles_in(self, currency: &str) -> &str {
         match self {

@@ -1,13 +1,17 @@
 //! Our types as the venue's parameters. Nothing is rounded here: what the venue would not accept, or would silently cut,
 //! is refused before it is signed, with the field and what is allowed.
 
-use evenkeel_exchange::{ErrorKind, StopIntent, StopSize, Trigger};
+use evenkeel_exchange::{ErrorKind, Route, StopIntent, StopSize, Trigger};
 use evenkeel_http::Failure;
 use evenkeel_types::{
     Leverage, OrderIntent, PositionSide, Price, Qty, Rate, Round, Side, Symbol, TimeInForce, TradingStatus,
+    Usd,
 };
 
 use crate::decode::Contract;
+
+/// Decimals of an amount that is moved between wallets. The venue does not say what it does with more.
+const AMOUNT_DECIMALS: u32 = 8;
 
 /// Parameters of a request, in any order; they are sorted when they are signed.
 pub(crate) type Parameters = Vec<(&'static str, String)>;
@@ -239,4 +243,25 @@ pub(crate) fn leverage(symbol: &Symbol, leverage: Leverage, max: Leverage) -> Re
         "{symbol}: a leverage of {leverage} is not allowed; it must be a whole number from 1 to {max}"
     );
     Err(Failure::nothing(ErrorKind::LeverageRefused, problem))
+}
+
+/// Moves USDT between the spot wallet and the perpetual account.
+pub(crate) fn transfer(route: Route, amount: Usd) -> Result<Parameters, Failure> {
+    let (from, to) = match route {
+        Route::SpotToPerp => ("spot", "USDTMPerp"),
+        Route::PerpToSpot => ("USDTMPerp", "spot"),
+        _ => return Err(Failure::nothing(ErrorKind::NotSupported, "this connector has no such way")),
+    };
+    if !amount.is_positive() || amount.get().normalize().scale() > AMOUNT_DECIMALS {
+        let problem = format!(
+            "{amount} cannot be moved; an amount above zero with at most {AMOUNT_DECIMALS} decimals can"
+        );
+        return Err(Failure::nothing(ErrorKind::Invalid, problem));
+    }
+    Ok(vec![
+        ("amount", amount.to_string()),
+        ("asset", "USDT".to_owned()),
+        ("fromAccount", from.to_owned()),
+        ("toAccount", to.to_owned()),
+    ])
 }

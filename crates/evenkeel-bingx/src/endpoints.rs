@@ -46,9 +46,9 @@ impl Endpoint {
         self.per_second > 0
     }
 
-    /// Whether its answer has no envelope where it succeeds: its fields stand at the top, without a code.
+    /// Whether its answer can have no envelope where it succeeds: its fields stand at the top, without a code.
     pub(crate) fn is_bare(&self) -> bool {
-        *self == KEY_RIGHTS
+        *self == KEY_RIGHTS || *self == TRANSFER
     }
 
     /// What one user may call in a second.
@@ -129,6 +129,8 @@ pub(crate) const SET_MARGIN_TYPE: Endpoint =
     call("trade/marginType", Post, "/openApi/swap/v2/trade/marginType", 2);
 pub(crate) const POSITION_MARGIN: Endpoint =
     call("trade/positionMargin", Post, "/openApi/swap/v2/trade/positionMargin", 2);
+/// Documented on the page about accounts, not on that of perpetuals; whether its answer has an envelope is not shown.
+pub(crate) const TRANSFER: Endpoint = call("asset/v1/transfer", Post, "/openApi/api/asset/v1/transfer", 2);
 
 /// Public calls of one address: 500 in ten seconds.
 pub(crate) const MARKET_10_S: Quota = Quota::new(500, Duration::from_secs(10), 20);
@@ -164,6 +166,7 @@ mod tests {
         SET_LEVERAGE,
         SET_MARGIN_TYPE,
         POSITION_MARGIN,
+        TRANSFER,
     ];
 
     #[test]
@@ -173,7 +176,11 @@ mod tests {
                 ("trade/order", Post) => 10,
                 ("account/apiRestrictions" | "trade/cancelAllAfter", _) => 1,
                 (
-                    "positionSide/dual" | "trade/assetMode" | "trade/marginType" | "trade/positionMargin",
+                    "positionSide/dual"
+                    | "trade/assetMode"
+                    | "trade/marginType"
+                    | "trade/positionMargin"
+                    | "asset/v1/transfer",
                     _,
                 ) => 2,
                 _ => 5,

@@ -115,6 +115,7 @@ const TABLE: &[Row] = &[
     ("110424", "", InsufficientMargin, No),
     ("104411", "", InsufficientMargin, No),
     ("102201", "", InsufficientMargin, No),
+    ("100202", "insufficient", InsufficientMargin, No),
     // Positions.
     ("101205", "", ReduceOnly, No),
     ("109420", "", ReduceOnly, No),

@@ -136,3 +136,7 @@ wire! {
     /// `data` of `trade/cancelAllAfter`.
     Switch { status }
 }
+wire! {
+    /// The answer to moving money between wallets.
+    Transfer { transfer_id }
+}

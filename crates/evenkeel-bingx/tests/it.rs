@@ -25,5 +25,7 @@ mod server;
 mod support;
 #[path = "it/trading.rs"]
 mod trading;
+#[path = "it/transfers.rs"]
+mod transfers;
 #[path = "it/vectors.rs"]
 mod vectors;

@@ -24,7 +24,10 @@ pub use order::{BatchItem, OrderRecord, decode_batch, decode_order, decode_order
 pub(crate) use order::{decode_order_rows, decode_order_symbols};
 pub use price::{Book, Premium, decode_book_ticker, decode_funding_rates, decode_premium_index};
 pub use report::{Income, UserTrade, decode_income, decode_user_trades};
-pub use setter::{decode_algo_cancelled, decode_countdown, decode_done, decode_leverage, decode_server_time};
+pub use setter::{
+    decode_algo_cancelled, decode_countdown, decode_done, decode_leverage, decode_server_time,
+    decode_transfer,
+};
 pub use snapshot::{AccountInput, decode_snapshot};
 pub(crate) use snapshot::{agree, check_mode, setting};
 

@@ -45,6 +45,18 @@ pub fn decode_algo_cancelled(body: Body<'_>) -> Result<(String, String), DecodeE
     Ok((root.key("algoId", wire.algo_id).id()?, root.key("clientAlgoId", wire.client_algo_id).string()?))
 }
 
+/// Decodes the answer to moving money between wallets: the number that the venue gave it, which only one that was taken
+/// has.
+///
+/// # Errors
+/// [`DecodeError`] naming the field.
+pub fn decode_transfer(body: Body<'_>) -> Result<String, DecodeError> {
+    let document = Document::read(body)?;
+    let root = document.root();
+    let wire: wire::Transfer<'_> = root.object()?;
+    root.key("tranId", wire.tran_id).id()
+}
+
 /// Decodes the answer to setting a leverage: of which symbol, and what is set now.
 ///
 /// # Errors

@@ -191,6 +191,25 @@ const TABLE: &[Row] = &[
     (-5047, Invalid, No),
 ];
 
+/// The codes of the wallet interface that moving money is answered with. It shares the general ones and has meanings of its
+/// own for the rest: what -4046 is there has nothing to do with margin types. The documentation of wallets (error codes,
+/// 2026-10), except for -5013, which other clients list with its text.
+const WALLET: &[Row] = &[
+    (-5002, InsufficientMargin, No),
+    (-5003, InsufficientMargin, No),
+    (-5007, Invalid, No),
+    // "Transfer fail" and "transfer in pending" do not say that nothing was moved.
+    (-5010, Rejected, May),
+    (-5011, Rejected, No),
+    (-5012, Rejected, May),
+    (-5013, InsufficientMargin, No),
+];
+
+/// Codes that mean the same at every interface of the venue: what is general, parameters, and the key.
+fn is_general(code: i64) -> bool {
+    matches!(code, -1199..=-1000 | -2014 | -2015)
+}
+
 /// The request was taken in, and no answer came in time. Its text says so with whatever code and status.
 pub(super) const NO_ANSWER: &str = "Unknown error, please check your request or try again later.";
 /// How the texts of HTTP 503 begin with which a request failed for sure. They come with several codes (-1000, -1001,
@@ -219,7 +238,19 @@ pub fn classify(code: i64, text: &str) -> Option<(ErrorKind, Effect)> {
     if text.trim().starts_with(NO_ANSWER) {
         return Some((Timeout, May));
     }
-    TABLE.iter().find(|(known, ..)| *known == code).map(|(_, kind, effect)| (*kind, *effect))
+    found(TABLE, code)
+}
+
+/// The same where the wallet interface answered.
+pub(super) fn classify_wallet(code: i64, text: &str) -> Option<(ErrorKind, Effect)> {
+    if is_general(code) || text.trim().starts_with(NO_ANSWER) {
+        return classify(code, text);
+    }
+    found(WALLET, code)
+}
+
+fn found(table: &[Row], code: i64) -> Option<(ErrorKind, Effect)> {
+    table.iter().find(|(known, ..)| *known == code).map(|(_, kind, effect)| (*kind, *effect))
 }
 
 #[cfg(test)]
@@ -230,5 +261,26 @@ mod tests {
     fn every_code_is_listed_once() {
         let codes: Vec<i64> = TABLE.iter().map(|(code, ..)| *code).collect();
         assert!(codes.is_sorted_by(|a, b| a > b), "in the order of the venue's documentation, none twice");
+        let codes: Vec<i64> = WALLET.iter().map(|(code, ..)| *code).collect();
+        assert!(codes.is_sorted_by(|a, b| a > b) && !codes.iter().any(|code| is_general(*code)));
+    }
+
+    #[test]
+    fn wallets_have_meanings_of_their_own() {
+        for (code, expected) in [
+            (-1021, Some((Timeout, No))),
+            (-2015, Some((Auth, No))),
+            (-5002, Some((InsufficientMargin, No))),
+            (-5012, Some((Rejected, May))),
+            // Of futures: a margin type, an order, a position.
+            (-4046, None),
+            (-2013, None),
+            (-2019, None),
+            (-5022, None),
+        ] {
+            assert_eq!(classify_wallet(code, ""), expected, "{code}");
+        }
+        assert_eq!(classify_wallet(-5002, NO_ANSWER), Some((Timeout, May)));
+        assert_eq!(classify(-5002, ""), None);
     }
 }

@@ -16,7 +16,7 @@ use crate::config::{Credentials, Environment, Settings};
 use crate::decode::{Body, DecodeError, decode_server_time};
 use crate::encode::Request;
 use crate::endpoints::{self, Pool};
-use crate::error::http_failure;
+use crate::error::{Interface, http_failure};
 use crate::sign;
 
 /// How long a read waits for the rate limit. The budget is one of a minute: longer, and something is wrong.
@@ -30,6 +30,8 @@ pub(super) const AT_ONCE: usize = 64;
 const USED_WEIGHT: &str = "x-mbx-used-weight-1m";
 /// The orders that it counts for the account in ten seconds, and in a minute.
 const ORDER_COUNTS: [&str; 2] = ["x-mbx-order-count-10s", "x-mbx-order-count-1m"];
+/// The weight that it counts for the account's calls of one endpoint of the wallet interface in this minute.
+const USED_BY_ACCOUNT: &str = "x-sapi-used-uid-weight-1m";
 /// The header of the API key.
 const API_KEY: &str = "X-MBX-APIKEY";
 
@@ -97,6 +99,7 @@ pub(super) struct Plumbing {
     pub(super) venue: VenueId,
     pub(super) environment: Environment,
     base_url: BaseUrl,
+    wallet_url: Option<BaseUrl>,
     pub(super) clock: Arc<dyn Clock>,
     timeout: Duration,
     credentials: Credentials,
@@ -106,6 +109,7 @@ pub(super) struct Plumbing {
     requests: Arc<Limiter>,
     funding: Arc<Limiter>,
     orders: [Arc<Limiter>; 2],
+    transfers: Arc<Limiter>,
     /// What was sent for the account, by whichever connector of this process.
     pub(super) sent: Arc<SentOrders>,
     offset: Arc<ClockOffset>,
@@ -129,7 +133,9 @@ impl Plumbing {
                 shared(format!("{host}/{account}/orders/1m"), endpoints::ORDERS_LONG),
             ],
             sent: SentOrders::of(&format!("{host}/{account}")),
+            transfers: shared(format!("{host}/{account}/transfers"), endpoints::TRANSFERS),
             base_url: settings.base_url,
+            wallet_url: settings.wallet_url,
             clock: settings.clock,
             timeout: settings.timeout,
             credentials: settings.credentials,
@@ -219,7 +225,12 @@ impl Plumbing {
         let sent = sent.map_err(|error| Failure::of(&error))?;
         self.learn_limits(request, &sent);
         let venue_now = self.by_venue(sent.ended);
-        if let Some(failure) = http_failure(sent.status, &sent.body, sent.retry_after(), venue_now) {
+        let interface = match request.call.pool {
+            Pool::Requests | Pool::Funding => Interface::Futures,
+            Pool::Transfers => Interface::Wallet,
+        };
+        let failure = http_failure(interface, sent.status, &sent.body, sent.retry_after(), venue_now);
+        if let Some(failure) = failure {
             self.obey(request, &sent, &failure);
             return Err(failure);
         }
@@ -246,6 +257,7 @@ impl Plumbing {
         match request.call.pool {
             Pool::Requests => &self.requests,
             Pool::Funding => &self.funding,
+            Pool::Transfers => &self.transfers,
         }
     }
 
@@ -277,7 +289,15 @@ impl Plumbing {
             sign::query(request.params())
         };
         let mark = if query.is_empty() { "" } else { "?" };
-        let uri = format!("{}{}{mark}{query}", self.base_url, call.path);
+        let server = match (call.pool, &self.wallet_url) {
+            (Pool::Requests | Pool::Funding, _) => &self.base_url,
+            (Pool::Transfers, Some(wallets)) => wallets,
+            (Pool::Transfers, None) => {
+                let problem = format!("the {} environment has no wallets", self.environment);
+                return Err(Failure::nothing(ErrorKind::NotSupported, problem));
+            }
+        };
+        let uri = format!("{server}{}{mark}{query}", call.path);
         let mut prepared = http::Request::builder().method(call.method.http()).uri(uri);
         if call.signed {
             prepared = prepared.header(API_KEY, self.credentials.header.clone());
@@ -291,6 +311,13 @@ impl Plumbing {
     /// Corrects our counts by the venue's.
     fn learn_limits(&self, request: &Request, sent: &Sent) {
         let count = |name: &str| sent.header(name).and_then(|text| text.trim().parse().ok());
+        // Its headers about orders count those of the spot wallet.
+        if request.call.pool == Pool::Transfers {
+            if let Some(used) = count(USED_BY_ACCOUNT) {
+                self.transfers.report_used(sent.ended, used);
+            }
+            return;
+        }
         if request.call.pool == Pool::Requests
             && let Some(used) = count(USED_WEIGHT)
         {
@@ -317,6 +344,9 @@ impl Plumbing {
 
     /// Stops asking where the venue said so, and forgets its clock where it said that our times are wrong.
     fn obey(&self, request: &Request, sent: &Sent, failure: &Failure) {
+        if request.call.pool == Pool::Transfers {
+            return self.obey_wallets(sent, failure);
+        }
         self.heed(sent.ended, failure);
         let Some(wait) = failure.retry_after else { return };
         let until = sent.ended.after(wait);
@@ -336,6 +366,23 @@ impl Plumbing {
             }
             _ => {}
         }
+    }
+
+    /// The wallets' server is another one: what it refuses stops transfers, and never the closing of a position.
+    fn obey_wallets(&self, sent: &Sent, failure: &Failure) {
+        if failure.code.as_deref() == Some("-1021") {
+            self.offset.forget();
+        }
+        if failure.kind == ErrorKind::RateLimited
+            && let Some(wait) = failure.retry_after
+        {
+            self.transfers.block_until(sent.ended, sent.ended.after(wait));
+        }
+    }
+
+    /// Whether money can be moved between wallets in this environment.
+    pub(super) fn has_wallets(&self) -> bool {
+        self.wallet_url.is_some()
     }
 
     /// The present moment by the venue's clock, where that is known.

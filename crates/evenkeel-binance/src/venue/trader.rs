@@ -22,7 +22,7 @@ use crate::decode::{
 };
 use crate::encode::{self, Request, order_by_id};
 use crate::endpoints;
-use crate::error::{is_already_so, refusal};
+use crate::error::{Interface, is_already_so, refusal};
 
 /// How long after an order's expiry its record may still come into view.
 const ARRIVAL: Duration = Duration::from_secs(10);
@@ -159,7 +159,7 @@ impl Binance {
                 .map(|item| match item {
                     Ok(BatchItem::Order(record)) => Ok(*record),
                     Ok(BatchItem::Refused { code, text }) => {
-                        let failure = refusal(code, &text);
+                        let failure = refusal(Interface::Futures, code, &text);
                         self.plumbing().heed(self.now(), &failure);
                         Err(failure)
                     }
@@ -524,6 +524,9 @@ impl Trade for Binance {
         abilities.stop_orders = Some(self);
         abilities.cancel_all = Some(self);
         abilities.dead_man_switch = Some(self);
+        if self.plumbing().has_wallets() {
+            abilities.transfers = Some(self);
+        }
         abilities
     }
 }

@@ -116,7 +116,7 @@ async fn a_reader_can_do_everything_but_trade() {
     assert!(
         offered.stop_orders.is_some() && offered.cancel_all.is_some() && offered.dead_man_switch.is_some()
     );
-    assert!(offered.transfers.is_none() && offered.fencing.is_none() && offered.top_up.is_none());
+    assert!(offered.fencing.is_none() && offered.top_up.is_none());
     assert_eq!(venue.reader().venue(), venue.venue());
 }
 

@@ -1,6 +1,6 @@
 //! What every status, code and broken answer means for a write, a batch, a setting and a read: one table.
 
-use evenkeel_exchange::{Effect, ErrorKind, Observe as _, Trade as _};
+use evenkeel_exchange::{Effect, ErrorKind, Observe as _, Route, Trade as _};
 use evenkeel_http::TransportErrorKind;
 use evenkeel_types::{Leverage, OrderIntent, Scope, Side};
 use serde_json::json;
@@ -146,6 +146,41 @@ async fn writes() {
     }
 }
 
+/// As for other writes, where a code is not one that the wallet interface has with another meaning, or none.
+#[tokio::test]
+async fn transfers() {
+    let rows = table().into_iter().map(|(fate, effect, kind)| match shown(&fate) {
+        row if ["-4116", "-4109", "-2023"].iter().any(|code| row.contains(code)) => {
+            (fate, May, ErrorKind::Unclassified)
+        }
+        // Which server errors are certain is documented for futures only.
+        row if row.starts_with("503 {\"code\":-1000,\"msg\":\"Service") => {
+            (fate, May, ErrorKind::Unclassified)
+        }
+        row if row.starts_with("503 ") => (fate, May, kind),
+        _ => (fate, effect, kind),
+    });
+    let of_wallets = [
+        (Fate::code(-5013, "Asset transfer failed: insufficient balance"), No, ErrorKind::InsufficientMargin),
+        (Fate::code(-5012, "Asset transfer is in pending."), May, ErrorKind::Rejected),
+        (Fate::code(-4046, "Agreement not signed."), May, ErrorKind::Unclassified),
+        (Fate::answer(200, "{\"tranId\":null}"), May, ErrorKind::Decode),
+        (Fate::answer(200, "{\"tranId\":\"\"}"), May, ErrorKind::Decode),
+    ];
+    for (fate, effect, kind) in rows.chain(of_wallets) {
+        let row = shown(&fate);
+        let server = Server::start();
+        let venue = server.mainnet();
+        venue.server_time().await.unwrap();
+        server.asked();
+        server.write(fate);
+        let wallets = venue.abilities().transfers.unwrap();
+        let error = wallets.transfer(Route::PerpToSpot, "1".parse().unwrap()).await.unwrap_err();
+        assert_eq!((error.effect(), error.kind()), (effect, kind), "{row}: {error}");
+        assert_eq!(server.asked().len(), 1, "{row}: a write is sent once, whatever comes back");
+    }
+}
+
 #[tokio::test]
 async fn reads_change_nothing_and_invent_nothing() {
     for (fate, _, kind) in table() {
@@ -163,12 +198,13 @@ async fn reads_change_nothing_and_invent_nothing() {
 async fn a_write_that_cannot_begin_has_no_effect() {
     let server = Server::start();
     server.read("/fapi/v1/time", Fate::Error(TransportErrorKind::Timeout));
-    let venue = server.venue();
+    let (venue, mainnet) = (server.venue(), server.mainnet());
     for outcome in [
         venue.place(&[unproven(intent("SOLUSDT", Side::Buy, "1", "150"))]).await.remove(0).map(drop),
         venue.set_leverage(&symbol("SOLUSDT"), Leverage::new(7).unwrap()).await,
         venue.cancel(&symbol("SOLUSDT"), &id(1)).await,
         venue.adjust_margin(&symbol("SOLUSDT"), "1".parse().unwrap()).await,
+        mainnet.abilities().transfers.unwrap().transfer(Route::SpotToPerp, "1".parse().unwrap()).await,
     ] {
         let error = outcome.unwrap_err();
         assert_eq!(error.effect(), No, "{error}");

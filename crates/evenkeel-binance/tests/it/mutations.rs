@@ -9,7 +9,7 @@ use evenkeel_binance::decode::{
     decode_algo_orders, decode_batch, decode_book_ticker, decode_commission_rate, decode_countdown,
     decode_done, decode_exchange_info, decode_funding_info, decode_funding_rates, decode_income,
     decode_leverage, decode_leverage_brackets, decode_order, decode_orders, decode_position_risk,
-    decode_premium_index, decode_server_time, decode_symbol_configs, decode_user_trades,
+    decode_premium_index, decode_server_time, decode_symbol_configs, decode_transfer, decode_user_trades,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -40,6 +40,7 @@ fn decode_all(bytes: &[u8]) {
     let _ = decode_premium_index(body, &wanted);
     let _ = decode_server_time(body);
     let _ = decode_symbol_configs(body);
+    let _ = decode_transfer(body);
     let _ = decode_user_trades(body);
     let brackets = decode_leverage_brackets(body).unwrap_or_default();
     let intervals = decode_funding_info(body).unwrap_or_default();

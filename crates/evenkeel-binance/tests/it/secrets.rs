@@ -1,7 +1,7 @@
 //! Keys appear nowhere: not in what is printed, not in errors; and neither does a signed URL.
 
 use evenkeel_binance::sign::Key;
-use evenkeel_exchange::{Observe as _, Trade as _};
+use evenkeel_exchange::{Observe as _, Route, Trade as _};
 use evenkeel_http::{Secret, TransportErrorKind};
 use evenkeel_types::{Leverage, Scope, Side};
 
@@ -52,6 +52,13 @@ async fn the_keys_are_printed_nowhere() {
         server.write(fate.clone());
         let error = venue.cancel(&symbol("SOLUSDT"), &id(1)).await.unwrap_err();
         printed.push(format!("{error} {error:?} {}", evenkeel_exchange::chain(&error)));
+        let wallets = Server::start();
+        let venue = wallets.mainnet();
+        wallets.write(fate.clone());
+        let moved =
+            venue.abilities().transfers.unwrap().transfer(Route::SpotToPerp, "1".parse().unwrap()).await;
+        let error = moved.unwrap_err();
+        printed.push(format!("{error} {error:?} {}", evenkeel_exchange::chain(&error)));
         let fresh = Server::start();
         fresh.read("/fapi/v3/account", fate);
         let error = fresh.venue().snapshot(&Scope::default()).await.unwrap_err();
@@ -72,7 +79,7 @@ async fn the_keys_are_printed_nowhere() {
             assert!(!text.contains(&canary), "{text}");
         }
         assert!(
-            index < 3 || !(text.contains("://") || text.contains("/fapi/")),
+            index < 3 || !(text.contains("://") || text.contains("/fapi/") || text.contains("/sapi/")),
             "no URL in an error: {text}"
         );
     }

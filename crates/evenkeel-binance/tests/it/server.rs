@@ -192,6 +192,11 @@ impl Server {
             .transport(Arc::clone(self) as Arc<dyn Transport>)
     }
 
+    /// With real money, where wallets are.
+    pub(crate) fn mainnet(self: &Arc<Self>) -> Binance {
+        self.builder().environment(Environment::Mainnet).build().unwrap()
+    }
+
     pub(crate) fn venue(self: &Arc<Self>) -> Binance {
         self.builder().build().unwrap()
     }
@@ -426,6 +431,7 @@ fn accepted(seen: &Seen) -> Fate {
         "POST /fapi/v1/countdownCancelAll" => {
             json!({"symbol": seen.get("symbol"), "countdownTime": seen.get("countdownTime")})
         }
+        "POST /sapi/v1/asset/transfer" => json!({"tranId": 13_526_853_623_u64}),
         "POST /fapi/v1/positionMargin" => {
             json!({"amount": 1.5, "code": 200, "msg": "Successfully modify position margin.", "type": 1})
         }

@@ -28,6 +28,7 @@ pub use order::{
 pub use settings::{
     AssetMode, KeyRights, LeverageReading, decode_asset_mode, decode_commission, decode_key_rights,
     decode_leverage, decode_leverage_set, decode_margin_moved, decode_margin_type, decode_position_mode,
+    decode_transfer,
 };
 pub(crate) use snapshot::{AccountParts, assemble};
 

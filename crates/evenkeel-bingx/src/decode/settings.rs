@@ -143,6 +143,30 @@ pub fn decode_margin_moved(body: Body<'_>) -> Result<Usd, DecodeError> {
     }
 }
 
+/// Decodes the answer to moving money between wallets: the number that the venue gave it, which only one that was taken has.
+/// It stands in the envelope or, as the documentation has it, alone.
+///
+/// # Errors
+/// [`DecodeError`] naming the field.
+pub fn decode_transfer(body: Body<'_>) -> Result<String, DecodeError> {
+    let document = Document::read(body)?;
+    let root = document.root();
+    let envelope: wire::Envelope<'_> = root.object()?;
+    if root.key("code", envelope.code).optional().is_some() {
+        accepted(&root)?;
+    }
+    let number = |node: &Node<'_, '_>| {
+        let wire: wire::Transfer<'_> = node.object()?;
+        let number = node.key("transferId", wire.transfer_id);
+        let text = if number.is_text() { number.string()? } else { number.integer()?.to_string() };
+        if text.is_empty() { Err(number.invalid("the number is empty")) } else { Ok(text) }
+    };
+    match root.key("data", envelope.data).optional() {
+        Some(data) => number(&data),
+        None => number(&root),
+    }
+}
+
 /// Decodes `user/commissionRate`: the account's rates, the same for all symbols.
 ///
 /// # Errors

@@ -1,21 +1,22 @@
-//! What this venue can do beyond the common traits: cancelling everything, now or when we fall silent.
+//! What this venue can do beyond the common traits: cancelling everything, now or when we fall silent, and moving money
+//! between wallets.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use evenkeel_exchange::{
-    CancelAll, DeadManSwitch, Effect, ErrorKind, Operation, Protective, Result, async_trait,
+    CancelAll, DeadManSwitch, Effect, ErrorKind, Operation, Protective, Result, Route, Transfers, async_trait,
 };
 use evenkeel_http::{Failure, Urgency, cut};
-use evenkeel_types::{OrderKind, Symbol};
+use evenkeel_types::{OrderKind, Symbol, Usd};
 use futures_util::future::join_all;
 
 use super::plumbing::{undecoded, unread};
 use super::reader::looked;
 use super::rules::{Outcome, of};
 use super::trader::BingX;
-use crate::decode::{decode_cancelled, decode_open_orders, decode_switch};
-use crate::encode::Parameters;
+use crate::decode::{decode_cancelled, decode_open_orders, decode_switch, decode_transfer};
+use crate::encode::{self, Parameters};
 use crate::endpoints;
 
 /// The shortest and the longest time that the venue's switch takes.
@@ -148,5 +149,22 @@ impl DeadManSwitch for BingX {
         let parameters = vec![("type", "CLOSE".to_owned())];
         let closed = self.switch(parameters, "CLOSED").await;
         self.told(Operation::DeadManSwitch, closed)
+    }
+}
+
+#[async_trait]
+impl Transfers for BingX {
+    /// USDT, and real money only. The key needs the right *Universal Transfer*. The venue takes no identity of ours with
+    /// it: one whose answer was lost shows in the balances of both wallets only.
+    async fn transfer(&self, route: Route, amount: Usd) -> Result<()> {
+        let operation = Operation::Transfer;
+        let (plumbing, decided) = (self.reader.plumbing(), self.now());
+        let moved = async {
+            let parameters = encode::transfer(route, amount)?;
+            let (endpoint, urgency) = (endpoints::TRANSFER, Urgency::Ordinary);
+            let reply = plumbing.write(operation, endpoint, parameters, urgency, decided).await?;
+            decode_transfer(reply.body()).map(drop).map_err(|error| undecoded(&error))
+        };
+        self.told(operation, moved.await)
     }
 }

@@ -71,8 +71,9 @@ impl Reader {
             add(Severity::Warning, "the key works from any address", Some(remedy));
         }
         if rights.transfers {
-            let remedy = "take the right to transfer away from it";
-            add(Severity::Warning, "the key may move money, which nothing here needs", Some(remedy));
+            let remedy =
+                "take the right to transfer away from it where nothing is to be moved between wallets";
+            add(Severity::Warning, "the key may move money, which trading does not need", Some(remedy));
         }
         found
     }

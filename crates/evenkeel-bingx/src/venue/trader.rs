@@ -529,6 +529,9 @@ impl Trade for BingX {
         abilities.stop_orders = Some(self);
         abilities.cancel_all = Some(self);
         abilities.dead_man_switch = Some(self);
+        if self.reader.plumbing().environment.has_wallets() {
+            abilities.transfers = Some(self);
+        }
         abilities
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use evenkeel_bingx::classify;
-use evenkeel_exchange::{Effect, ErrorKind, Observe as _, OrderRequest, Trade as _};
+use evenkeel_exchange::{Effect, ErrorKind, Observe as _, OrderRequest, Route, Trade as _};
 use evenkeel_http::TransportErrorKind;
 use evenkeel_types::{Leverage, MarginMode, OrderIntent, Scope, Side};
 use serde_json::{Value, json};
@@ -160,6 +160,14 @@ async fn writes() {
         assert_eq!(error.effect(), effect, "{row}: {error}");
         assert_eq!(server.writes().len(), 1, "{row}");
 
+        let server = Server::start();
+        let venue = server.venue();
+        server.next(fate.clone());
+        let wallets = venue.abilities().transfers.unwrap();
+        let error = wallets.transfer(Route::PerpToSpot, "1".parse().unwrap()).await.unwrap_err();
+        assert_eq!((error.effect(), error.kind()), (effect, kind), "{row}: {error}");
+        assert_eq!(server.writes().len(), 1, "{row}");
+
         // A cancel of an order that is not there, and never was sent from here, succeeds.
         let server = Server::start();
         let venue = server.venue();
@@ -242,6 +250,9 @@ async fn a_write_that_cannot_begin_has_no_effect() {
     let venue = server.venue();
     let error = venue.cancel(&symbol("SOL-USDT"), &id(1)).await.unwrap_err();
     assert_eq!((error.effect(), server.writes().len()), (No, 0));
+    let wallets = venue.abilities().transfers.unwrap();
+    let error = wallets.transfer(Route::SpotToPerp, "1".parse().unwrap()).await.unwrap_err();
+    assert_eq!((error.effect(), server.writes().len()), (No, 0));
 }
 
 /// After "your time is wrong" the clock is compared again; the refused request is not repeated.
@@ -275,7 +286,7 @@ fn the_recorded_catalogue_is_classified() {
             body => body.clone(),
         };
         let Some(code) = code(&body) else {
-            // Of transfers between wallets, which this crate does not make; it has no code at all.
+            // Of the older call for transfers, which this crate does not make; it has no code at all.
             assert_eq!(row["key"], "illegal transferType");
             continue;
         };

@@ -38,6 +38,7 @@ fn decode_all(bytes: &[u8]) {
     let _ = decode::decode_cancel(body);
     let _ = decode::decode_margin_moved(body);
     let _ = decode::decode_switch(body);
+    let _ = decode::decode_transfer(body);
     let _ = decode::decode_fill_history(body);
     let _ = decode::decode_funding_rates(body, &btc);
     let _ = decode::decode_income(body);

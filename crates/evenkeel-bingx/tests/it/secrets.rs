@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evenkeel_bingx::{BingX, Environment};
-use evenkeel_exchange::{Observe as _, Trade as _, chain};
+use evenkeel_exchange::{Observe as _, Route, Trade as _, chain};
 use evenkeel_http::{Transport, TransportErrorKind};
 use evenkeel_types::{Leverage, Scope, Side};
 
@@ -62,6 +62,10 @@ async fn the_key_is_printed_nowhere() {
         printed.push(format!("{error} {error:?} {}", chain(&error)));
         server.next(fate.clone());
         let error = venue.set_leverage(&symbol("SOL-USDT"), Leverage::new(9).unwrap()).await.unwrap_err();
+        printed.push(format!("{error} {error:?} {}", chain(&error)));
+        server.next(fate.clone());
+        let wallets = venue.abilities().transfers.unwrap();
+        let error = wallets.transfer(Route::SpotToPerp, "1".parse().unwrap()).await.unwrap_err();
         printed.push(format!("{error} {error:?} {}", chain(&error)));
         server.always("GET user/balance", fate);
         let error = venue.snapshot(&Scope::default()).await.unwrap_err();

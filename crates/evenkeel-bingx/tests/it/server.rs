@@ -176,10 +176,11 @@ impl Server {
         query: &str,
         key: Option<&str>,
     ) -> Fate {
-        let short = ["/openApi/swap/v1/", "/openApi/swap/v2/", "/openApi/swap/v3/", "/openApi/v1/"]
-            .iter()
-            .find_map(|prefix| path.strip_prefix(prefix))
-            .unwrap();
+        let short =
+            ["/openApi/swap/v1/", "/openApi/swap/v2/", "/openApi/swap/v3/", "/openApi/v1/", "/openApi/api/"]
+                .iter()
+                .find_map(|prefix| path.strip_prefix(prefix))
+                .unwrap();
         let mut sent = parameters(query);
         if !short.starts_with("quote") && !short.starts_with("server") {
             let (name, signature) = sent.pop().unwrap();
@@ -444,6 +445,9 @@ fn usual(call: &str, symbol: &str, asked: &BTreeMap<String, String>) -> Fate {
             json!({"leverage": asked["leverage"].parse::<u64>().unwrap(), "symbol": symbol})
         }
         "POST trade/marginType" => json!({"marginType": asked["marginType"], "symbol": symbol}),
+        "POST asset/v1/transfer" => {
+            return Fate::Answer(200, br#"{"transferId":"1051461075661819338791"}"#.to_vec());
+        }
         "POST trade/positionMargin" => {
             let (amount, kind) = (&asked["amount"], &asked["type"]);
             let body = format!(r#"{{"code":0,"msg":"","amount":{amount},"type":{kind}}}"#);
