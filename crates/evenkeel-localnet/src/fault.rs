@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 use crate::venue::Call;
+use crate::written::Written;
 
 /// Which of two answers the client hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +30,23 @@ pub enum Fault {
     DelayRequest(Duration),
     /// It is handled at once, and answered this much later.
     DelayAnswer(Duration),
-    /// The server answers with this status; the request is handled before or not at all.
+    /// The server answers with this status, in the venue's words; the request is handled before or not at all.
     ServerError {
-        /// 500 to 599.
+        /// 400 to 599.
         status: StatusCode,
         /// Whether it was handled.
         applied: bool,
     },
     /// The venue's own answer to too many requests; nothing is done.
     TooManyRequests,
+    /// The venue's own answer while it is being maintained; nothing is done.
+    Maintenance,
+    /// Orders of this request trade at once only this share of what they could; an immediate order's rest is cancelled.
+    /// Questions are answered as usual.
+    PartialFill {
+        /// In thousandths, rounded down to a lot.
+        permille: u32,
+    },
     /// It arrives twice.
     Duplicate(Heard),
     /// A question is answered from what was before this many writes; as many as are remembered (16) at most, counted
@@ -49,6 +59,9 @@ pub enum Fault {
 
 /// When a [`Fault`] strikes: of the calls that match, which and how often.
 ///
+/// Rules can be written down (serde) as they are for the control endpoint: `{"fault": "lose_answer", "on": "order",
+/// "account": "main", "nth": 2}`.
+///
 /// ```
 /// use evenkeel_localnet::{Fault, FaultRule};
 ///
@@ -59,21 +72,24 @@ pub enum Fault {
 /// ];
 /// # let _ = rules;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct FaultRule {
     pub(crate) fault: Fault,
-    call: Option<String>,
-    permille: u32,
-    from: u64,
-    left: Option<u32>,
+    pub(crate) call: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) permille: u32,
+    pub(crate) from: u64,
+    pub(crate) times: Option<u32>,
     seen: u64,
+    struck: u32,
 }
 
 impl FaultRule {
     /// At every call.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
-        Self { fault, call: None, permille: 1000, from: 1, left: None, seen: 0 }
+        Self { fault, call: None, account: None, permille: 1000, from: 1, times: None, seen: 0, struck: 0 }
     }
 
     /// Only at calls of this name, or of this path where it begins with a slash.
@@ -83,44 +99,67 @@ impl FaultRule {
         self
     }
 
-    /// Only with this probability, drawn from the seed.
+    /// Only at calls that are signed for, or ask about, the account of this name.
+    #[must_use]
+    pub fn account(mut self, name: &str) -> Self {
+        self.account = Some(name.to_owned());
+        self
+    }
+
+    /// Only with this probability, in thousandths, drawn from the seed.
     #[must_use]
     pub fn permille(mut self, permille: u32) -> Self {
         self.permille = permille;
         self
     }
 
+    /// Only from the matching call of this number on, from 1.
+    #[must_use]
+    pub fn from(mut self, number: u64) -> Self {
+        self.from = number;
+        self
+    }
+
     /// Only at the matching call of this number, from 1.
     #[must_use]
-    pub fn nth(mut self, number: u64) -> Self {
-        self.from = number;
-        self.left = Some(1);
-        self
+    pub fn nth(self, number: u64) -> Self {
+        self.from(number).times(1)
     }
 
     /// At most this often.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
-        self.left = Some(times);
+        self.times = Some(times);
         self
     }
 
-    /// Whether it strikes at this call; `draw` is below 1000.
-    pub(crate) fn strikes(&mut self, call: &Call, draw: u32) -> bool {
+    /// How often it struck.
+    #[must_use]
+    pub fn struck(&self) -> u32 {
+        self.struck
+    }
+
+    /// Whether it strikes at this call; `draw` is below 1000. `account` is the call's, where any rule asks for it.
+    pub(crate) fn strikes(&mut self, call: &Call, account: Option<&str>, draw: u32) -> bool {
         let meant = match &self.call {
             None => true,
             Some(path) if path.starts_with('/') => *path == call.path,
             Some(name) => *name == call.name,
         };
-        let idle = matches!(self.fault, Fault::StaleRead { .. }) && call.is_write;
-        if !meant || idle {
+        let idle = match self.fault {
+            Fault::StaleRead { .. } => call.is_write,
+            Fault::PartialFill { .. } => !call.is_write,
+            _ => false,
+        };
+        if !meant || idle || (self.account.is_some() && self.account.as_deref() != account) {
             return false;
         }
         self.seen = self.seen.saturating_add(1);
-        if self.seen < self.from || self.left == Some(0) || draw >= self.permille {
+        let over = self.times.is_some_and(|times| self.struck >= times);
+        if self.seen < self.from || over || draw >= self.permille {
             return false;
         }
-        self.left = self.left.map(|left| left.saturating_sub(1));
+        self.struck = self.struck.saturating_add(1);
         true
     }
 }

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use evenkeel_paper::{Fault as PaperFault, FaultRule as PaperRule};
 use evenkeel_types::Timestamp;
 use http::{Request, Response, StatusCode};
 
-use crate::answer;
 use crate::fault::{Fault, FaultRule, Heard};
 use crate::venue::Venue;
 
@@ -24,6 +24,8 @@ pub struct Gate<V> {
     rules: Vec<FaultRule>,
     past: VecDeque<V>,
     rng: u64,
+    requests: u64,
+    struck: u64,
 }
 
 /// What is going to happen to a request.
@@ -44,6 +46,8 @@ enum Fate {
     Unanswered,
     Status(StatusCode, bool),
     TooMany,
+    Maintained,
+    Partial(u32),
     Twice(Heard),
     Stale(usize),
 }
@@ -51,7 +55,7 @@ enum Fate {
 impl<V: Venue> Gate<V> {
     /// A perfect line to a venue. All randomness of the rules comes from the seed.
     pub fn new(venue: V, seed: u64) -> Self {
-        Self { venue, rules: Vec::new(), past: VecDeque::new(), rng: seed }
+        Self { venue, rules: Vec::new(), past: VecDeque::new(), rng: seed, requests: 0, struck: 0 }
     }
 
     /// The venue.
@@ -63,6 +67,24 @@ impl<V: Venue> Gate<V> {
     /// The venue, in the tester's hand.
     pub fn venue_mut(&mut self) -> &mut V {
         &mut self.venue
+    }
+
+    /// The rules, and how often each struck.
+    #[must_use]
+    pub fn rules(&self) -> &[FaultRule] {
+        &self.rules
+    }
+
+    /// How many requests there were.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// How often a fault struck.
+    #[must_use]
+    pub fn struck(&self) -> u64 {
+        self.struck
     }
 
     /// From now on these strike too. Of several that strike the first one decides, delays apart.
@@ -78,15 +100,20 @@ impl<V: Venue> Gate<V> {
 
     /// What is going to happen to this request. Counts it.
     pub fn judge(&mut self, request: &Request<Bytes>) -> Verdict {
+        self.requests = self.requests.saturating_add(1);
         let call = V::call(request);
+        // Whose request it is takes a signature to find out: only where somebody wants to know.
+        let about = self.rules.iter().any(|rule| rule.account.is_some());
+        let account = if about { self.venue.account_of(request) } else { None };
         let mut verdict =
             Verdict { arrives_after: Duration::ZERO, answered_after: Duration::ZERO, fate: Fate::Normal };
         let mut rules = std::mem::take(&mut self.rules);
         for rule in &mut rules {
             let draw = self.draw();
-            if !rule.strikes(&call, draw) {
+            if !rule.strikes(&call, account.as_deref(), draw) {
                 continue;
             }
+            self.struck = self.struck.saturating_add(1);
             let fate = match rule.fault {
                 Fault::DelayRequest(by) => {
                     verdict.arrives_after = verdict.arrives_after.saturating_add(by);
@@ -100,6 +127,8 @@ impl<V: Venue> Gate<V> {
                 Fault::LoseAnswer => Fate::Unanswered,
                 Fault::ServerError { status, applied } => Fate::Status(status, applied),
                 Fault::TooManyRequests => Fate::TooMany,
+                Fault::Maintenance => Fate::Maintained,
+                Fault::PartialFill { permille } => Fate::Partial(permille),
                 Fault::Duplicate(heard) => Fate::Twice(heard),
                 Fault::StaleRead { writes } => Fate::Stale(writes),
             };
@@ -129,9 +158,11 @@ impl<V: Venue> Gate<V> {
                 if applied {
                     let _unheard = self.handle(now, request);
                 }
-                Some(answer::text(status, status.canonical_reason().unwrap_or_default()))
+                Some(V::failure(status))
             }
             Fate::TooMany => Some(V::too_many_requests()),
+            Fate::Maintained => Some(V::maintenance()),
+            Fate::Partial(permille) => Some(self.handle_in_part(now, request, permille)),
             Fate::Twice(heard) => {
                 let first = self.handle(now, request.clone());
                 let second = self.handle(now, request);
@@ -154,6 +185,29 @@ impl<V: Venue> Gate<V> {
             self.past.truncate(MAX_PAST);
         }
         self.venue.handle(now, request)
+    }
+
+    /// The paper exchange trades only a part of what this request asks for.
+    fn handle_in_part(&mut self, now: Timestamp, request: Request<Bytes>, permille: u32) -> Response<Bytes> {
+        let meant = self.venue.account_of(&request);
+        let is_meant = |name: &str| meant.as_deref().is_none_or(|meant| meant == name);
+        let mut own = Vec::new();
+        for (name, world) in self.venue.worlds() {
+            if is_meant(&name) {
+                own.push((name, world.faults().len()));
+                world.inject([PaperRule::new(PaperFault::PartialFill { permille })]);
+            }
+        }
+        let answer = self.handle(now, request);
+        // The tester's own rules stay, with what they counted.
+        for (name, world) in self.venue.worlds() {
+            if let Some((_, before)) = own.iter().find(|(meant, _)| *meant == name) {
+                let kept = world.faults().get(..*before).unwrap_or_default().to_vec();
+                world.clear_faults();
+                world.inject(kept);
+            }
+        }
+        answer
     }
 
     /// Below 1000. SplitMix64 (Steele, Lea and Flood 2014): a counter and a hash of it, so any seed is a good one.

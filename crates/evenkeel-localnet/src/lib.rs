@@ -13,6 +13,8 @@
 
 mod answer;
 mod clock;
+#[cfg(feature = "server")]
+mod control;
 mod error;
 mod fault;
 #[allow(dead_code, reason = "the venues that stand on it come one by one")]
@@ -23,13 +25,18 @@ pub mod hyperliquid;
 mod shell;
 #[cfg(feature = "server")]
 mod socket;
+#[cfg(feature = "server")]
+mod truth;
 mod venue;
+mod written;
 
 pub use clock::{Clock, ManualClock, WallClock};
+#[cfg(feature = "server")]
+pub use control::{Control, Hand, Refusal};
 pub use error::LocalnetError;
 pub use fault::{Fault, FaultRule, Heard};
 pub use floor::{AccountSpec, ApiKey, Market};
 pub use gate::{Gate, Verdict};
 #[cfg(feature = "server")]
-pub use shell::Localnet;
-pub use venue::{Blueprint, Call, Venue};
+pub use shell::{Counts, Localnet};
+pub use venue::{Access, Blueprint, Call, Venue};

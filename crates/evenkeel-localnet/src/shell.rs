@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +38,20 @@ struct Shared<V> {
     clock: Arc<dyn Clock>,
     /// Milliseconds by which the tester moved time on, beyond the clock.
     ahead: AtomicU64,
+    /// Milliseconds by which the venue's clock is wrong.
+    skew: AtomicI64,
+}
+
+/// How much happened at a venue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Requests that were sent to it.
+    pub requests: u64,
+    /// Faults that struck.
+    pub faults: u64,
+    /// Orders that rest or wait, of all accounts.
+    pub open_orders: u64,
 }
 
 impl<V: Venue> fmt::Debug for Localnet<V> {
@@ -70,7 +84,7 @@ impl<V: Venue> Localnet<V> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let gate = Mutex::new(Gate::new(venue, seed));
-        let shared = Arc::new(Shared { gate, clock, ahead: AtomicU64::new(0) });
+        let shared = Arc::new(Shared { gate, clock, ahead: AtomicU64::new(0), skew: AtomicI64::new(0) });
         let router = Router::new().fallback(answer::<V>).with_state(Arc::clone(&shared));
         let service = router.into_make_service_with_connect_info::<Scissors>();
         let task = tokio::spawn(async move {
@@ -106,6 +120,13 @@ impl<V: Venue> Localnet<V> {
         self.with(|_| ());
     }
 
+    /// From now on the venue's clock is wrong by this many milliseconds; below zero it is behind. What was done stays
+    /// done: a clock that is set back stands still until its time has come again.
+    pub fn set_skew(&self, milliseconds: i64) {
+        self.shared.skew.store(milliseconds, Ordering::SeqCst);
+        self.with(|_| ());
+    }
+
     /// Sets a mark price for all accounts.
     ///
     /// # Errors
@@ -129,6 +150,23 @@ impl<V: Venue> Localnet<V> {
         self.shared.gate().inject(rules);
     }
 
+    /// The rules, and how often each struck.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultRule> {
+        self.shared.gate().rules().to_vec()
+    }
+
+    /// How much happened.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut gate = self.shared.gate();
+        let (requests, faults) = (gate.requests(), gate.struck());
+        let worlds = gate.venue_mut().worlds();
+        let open = worlds.iter().flat_map(|(_, world)| world.orders());
+        let open = open.filter(|order| !order.status.is_terminal()).count();
+        Counts { requests, faults, open_orders: u64::try_from(open).unwrap_or(u64::MAX) }
+    }
+
     /// From now on the line is perfect.
     pub fn clear_faults(&self) {
         self.shared.gate().clear();
@@ -148,7 +186,8 @@ impl<V: Venue> Shared<V> {
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now().after(Duration::from_millis(self.ahead.load(Ordering::SeqCst)))
+        let now = self.clock.now().after(Duration::from_millis(self.ahead.load(Ordering::SeqCst)));
+        Timestamp(now.0.saturating_add_signed(self.skew.load(Ordering::SeqCst)))
     }
 
     fn deliver(&self, request: http::Request<Bytes>, verdict: Verdict) -> Option<http::Response<Bytes>> {

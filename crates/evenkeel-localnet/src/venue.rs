@@ -1,9 +1,12 @@
 //! What every emulated venue is: a function from requests to answers, and a tester's hand on it.
 
 use bytes::Bytes;
+use evenkeel_paper::World;
 use evenkeel_types::{Price, Rate, Symbol, Timestamp, Usd};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::answer;
 use crate::error::LocalnetError;
 
 /// An emulated venue. Pure: no I/O, no clock, no randomness; the same calls give the same answers.
@@ -15,8 +18,37 @@ pub trait Venue: Clone + Send + 'static {
     /// Which call a request is, for the rules of faults.
     fn call(request: &Request<Bytes>) -> Call;
 
+    /// The name of the account that a request is signed for or asks about; `None` where it names none, or one that is
+    /// not here. For the rules of faults, which ask only where one is about an account.
+    fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
+        let _ = request;
+        None
+    }
+
     /// The venue's own answer to too many requests.
     fn too_many_requests() -> Response<Bytes>;
+
+    /// The venue's own answer to everything while it is being maintained; 503 in words unless told otherwise.
+    fn maintenance() -> Response<Bytes> {
+        Self::failure(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// What the venue says with a status of 400 to 599 when it is its server that fails, not the request; the status in
+    /// words unless told otherwise.
+    fn failure(status: StatusCode) -> Response<Bytes> {
+        answer::text(status, status.canonical_reason().unwrap_or_default())
+    }
+
+    /// The accounts and their keys, in the order in which they were described.
+    fn accounts(&self) -> Vec<Access> {
+        Vec::new()
+    }
+
+    /// The paper exchange behind each account, by the account's name: what really happened, and what goes wrong behind
+    /// the venue's door. Who changes something calls [`Venue::advance_to`] afterwards.
+    fn worlds(&mut self) -> Vec<(String, &mut World)> {
+        Vec::new()
+    }
 
     /// Lets time pass until then: funding, liquidations and whatever else is due.
     fn advance_to(&mut self, now: Timestamp);
@@ -33,7 +65,7 @@ pub trait Venue: Clone + Send + 'static {
     /// [`LocalnetError::Impossible`] for an unknown symbol.
     fn set_funding(&mut self, symbol: &Symbol, rate: Rate) -> Result<(), LocalnetError>;
 
-    /// Puts money into an account (below zero: takes it out), by the account's name at the venue.
+    /// Puts money into an account (below zero: takes it out), by the account's name.
     ///
     /// # Errors
     /// [`LocalnetError::Impossible`] for an unknown account, or money that is not there.
@@ -61,4 +93,34 @@ pub struct Call {
     pub name: String,
     /// Whether it changes something.
     pub is_write: bool,
+}
+
+/// One account as its client has to be configured. The keys are known to everybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Access {
+    /// The account's name.
+    pub name: String,
+    /// What the client is told, by the name that clients use for it: `address`, `key`, `secret`.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+impl Serialize for Access {
+    /// One object: `name` and the fields.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        for (name, value) in &self.fields {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl Access {
+    /// A field, by its name.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| *name == field).map(|(_, value)| value.as_str())
+    }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use evenkeel_types::{
     AccountId, Collateral, FeeRates, Instrument, Instruments, IsolatedMargin, Leverage, LeverageSetting, Lot,
-    MarginMode, MarginModes, MarginPool, PoolId, Position, PositionMode, PositionSide, PriceRule, Qty, Quote,
-    Rate, Snapshot, Symbol, Tiers, Timestamp, TradingStatus, Usd, VenueId,
+    MarginMode, MarginModes, MarginPool, PoolId, Position, PositionMode, PositionSide, Price, PriceRule, Qty,
+    Quote, Rate, Snapshot, Symbol, Tiers, Timestamp, TradingStatus, Usd, VenueId,
 };
 
 use crate::error::WorldError;
 use crate::faults::FaultRule;
 use crate::fork::{default_setting, raw_fork};
 use crate::profile::Profile;
-use crate::time::Execution;
+use crate::time::{Execution, moved_quote};
 use crate::truth::Cause;
 use crate::world::World;
 
@@ -158,6 +158,32 @@ impl Builder {
                 max_leverage: None,
                 liquidation_price: None,
             });
+            Ok(())
+        })
+    }
+
+    /// Another mark price of a symbol that is listed; bid and ask keep their distance in proportion. Name it before any
+    /// position.
+    pub fn mark(self, symbol: &str, price: &str) -> Self {
+        let (symbol, price) = (symbol.to_owned(), price.to_owned());
+        self.step(move |draft| {
+            let symbol = Symbol::new(&symbol)?;
+            let (before, mark): (Quote, Price) = (*draft.snapshot.quote(&symbol)?, price.parse()?);
+            let rule = draft.snapshot.instrument(&symbol)?.price_rule.clone();
+            let quote = moved_quote(&rule, before, mark)?;
+            draft.snapshot.quotes.insert(symbol, quote);
+            Ok(())
+        })
+    }
+
+    /// The average entry price of the position that was named last.
+    pub fn entry(self, price: &str) -> Self {
+        let price = price.to_owned();
+        self.step(move |draft| {
+            let price: Price = price.parse()?;
+            if let Some(position) = draft.snapshot.positions.last_mut() {
+                position.entry = Some(price);
+            }
             Ok(())
         })
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use evenkeel_exchange::{ErrorKind, FundingPayment, Operation, Result};
+use evenkeel_exchange::{ErrorKind, FundingPayment, Operation};
 use evenkeel_types::{
-    Decimal, Exact, Leverage, MarginMode, PoolId, PositionMode, PositionSide, Price, Qty, Quote, Rate, Round,
-    Side, Symbol, Timestamp, Usd,
+    Decimal, Exact, Leverage, MarginMode, NumberError, PoolId, PositionMode, PositionSide, Price, PriceRule,
+    Qty, Quote, Rate, Round, Side, Symbol, Timestamp, Usd,
 };
 
 use crate::refusal::{Outcome, Refusal};
@@ -136,7 +136,7 @@ impl World {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown symbol, [`ErrorKind::Invalid`] for what does not fit.
-    pub fn set_mark(&mut self, symbol: &Symbol, price: Price) -> Result<()> {
+    pub fn set_mark(&mut self, symbol: &Symbol, price: Price) -> evenkeel_exchange::Result<()> {
         let quote = self.moved_quote(symbol, price).map_err(|refusal| self.by_hand(refusal))?;
         self.set_quote(symbol, quote)
     }
@@ -145,7 +145,7 @@ impl World {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown symbol.
-    pub fn set_quote(&mut self, symbol: &Symbol, quote: Quote) -> Result<()> {
+    pub fn set_quote(&mut self, symbol: &Symbol, quote: Quote) -> evenkeel_exchange::Result<()> {
         let mut next = self.state.clone();
         next.market_mut(symbol).map_err(|refusal| self.by_hand(refusal))?.quote = quote;
         // A price at which the account cannot be added up would make every later question fail.
@@ -160,7 +160,7 @@ impl World {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown symbol.
-    pub fn set_funding(&mut self, symbol: &Symbol, rate: Rate) -> Result<()> {
+    pub fn set_funding(&mut self, symbol: &Symbol, rate: Rate) -> evenkeel_exchange::Result<()> {
         let found = self.state.market_mut(symbol).map(|market| market.funding = rate);
         found.map_err(|refusal| self.by_hand(refusal))
     }
@@ -169,7 +169,7 @@ impl World {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown symbol.
-    pub fn set_depth(&mut self, symbol: &Symbol, depth: Option<Qty>) -> Result<()> {
+    pub fn set_depth(&mut self, symbol: &Symbol, depth: Option<Qty>) -> evenkeel_exchange::Result<()> {
         let found = self.state.market_mut(symbol).map(|market| market.depth = depth);
         found.map_err(|refusal| self.by_hand(refusal))
     }
@@ -239,14 +239,7 @@ impl World {
 
     fn moved_quote(&self, symbol: &Symbol, mark: Price) -> Outcome<Quote> {
         let rule = &self.state.instrument(symbol)?.price_rule;
-        let before = self.state.market(symbol)?.quote;
-        let moved = |price: Option<Price>, round: Round| -> Outcome<Option<Price>> {
-            let Some(price) = price else { return Ok(None) };
-            let factor = price.get().over(before.mark.get())?;
-            // A bid that rounds to nothing is no bid.
-            Ok(Price::new(mark.get().times(factor)?).and_then(|price| rule.round(price, round)).ok())
-        };
-        Ok(Quote { mark, bid: moved(before.bid, Round::Down)?, ask: moved(before.ask, Round::Up)? })
+        Ok(moved_quote(rule, self.state.market(symbol)?.quote, mark)?)
     }
 
     fn foreign_trade(&mut self, symbol: &Symbol, qty: Qty) -> Outcome<()> {
@@ -325,4 +318,15 @@ pub(crate) fn check(state: &State) -> Outcome<()> {
         state.pool_maintenance(pool)?;
     }
     Ok(())
+}
+
+/// Bid and ask keep their distance from the mark, in proportion.
+pub(crate) fn moved_quote(rule: &PriceRule, before: Quote, mark: Price) -> Result<Quote, NumberError> {
+    let moved = |price: Option<Price>, round: Round| -> Result<Option<Price>, NumberError> {
+        let Some(price) = price else { return Ok(None) };
+        let factor = price.get().over(before.mark.get())?;
+        // A bid that rounds to nothing is no bid.
+        Ok(Price::new(mark.get().times(factor)?).and_then(|price| rule.round(price, round)).ok())
+    };
+    Ok(Quote { mark, bid: moved(before.bid, Round::Down)?, ask: moved(before.ask, Round::Up)? })
 }

@@ -129,6 +129,12 @@ impl World {
         self.rules.extend(rules);
     }
 
+    /// The rules of faults, with what they counted.
+    #[must_use]
+    pub fn faults(&self) -> &[FaultRule] {
+        &self.rules
+    }
+
     /// From now on no fault strikes. What was delayed still arrives.
     pub fn clear_faults(&mut self) {
         self.rules.clear();

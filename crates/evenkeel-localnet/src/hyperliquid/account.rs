@@ -49,6 +49,7 @@ pub(crate) struct Agent {
 /// An account.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
+    pub(crate) name: String,
     pub(crate) address: Address,
     /// Of a sub-account: whose it is, and its name.
     pub(crate) master: Option<(Address, String)>,

@@ -151,6 +151,7 @@ impl AccountSpec {
         }));
         let seen = (world.orders().len(), world.all_fills().len());
         Ok(Account {
+            name: self.name,
             address,
             master: self.of.map(|(master, name)| (Self::key(&master).address(), name)),
             key,

@@ -25,26 +25,9 @@ const TRICKLE: Duration = Duration::from_secs(10);
 
 impl Server {
     pub(crate) fn exchange(&mut self, body: &[u8]) -> Response<Bytes> {
-        let envelope: Envelope = match serde_json::from_slice(body) {
-            Ok(envelope) => envelope,
-            Err(error) => return unreadable(&error.to_string()),
-        };
-        let action = Action::parse(envelope.action.clone()).and_then(|mut action| {
-            action.normalise()?;
-            Ok(action)
-        });
-        let action = match action {
-            Ok(action) => action,
-            Err(why) => return unreadable(&why),
-        };
-        let vault = match envelope.vault_address.as_deref().map(Address::parse) {
-            None => None,
-            Some(Some(vault)) => Some(vault),
-            Some(None) => return unreadable("invalid vaultAddress"),
-        };
-        let wire = &envelope.signature;
-        let Some(signature) = Signature::parse(&wire.r, &wire.s, wire.v) else {
-            return refused("Unable to recover signer.");
+        let Signed { envelope, action, vault, signature } = match read(body) {
+            Ok(signed) => signed,
+            Err(answer) => return *answer,
         };
         let outcome = match &action {
             Action::UsdClassTransfer(transfer) => self.signed_by_user(transfer, &envelope, vault, &signature),
@@ -57,6 +40,22 @@ impl Server {
         }
     }
 
+    /// The account that an action is signed for.
+    pub(crate) fn signed_for(&self, body: &[u8]) -> Option<Address> {
+        let Signed { envelope, action, vault, signature } = read(body).ok()?;
+        if let Action::UsdClassTransfer(transfer) = &action {
+            return transfers::signer(transfer, &signature);
+        }
+        let digest = self.digest(&action, &envelope, vault);
+        let master = self.master_of(signature.signer(&digest)?)?;
+        Some(vault.unwrap_or(master))
+    }
+
+    fn digest(&self, action: &Action, envelope: &Envelope, vault: Option<Address>) -> [u8; 32] {
+        let around = Around { nonce: envelope.nonce, vault, expires_after: envelope.expires_after };
+        l1_digest(&connection_id(&action.packed(), around), self.mainnet)
+    }
+
     fn signed_by_agent(
         &mut self,
         action: &Action,
@@ -67,8 +66,7 @@ impl Server {
         if envelope.expires_after.is_some_and(|until| self.now.0 > until) {
             return Err("Action already expired".to_owned());
         }
-        let around = Around { nonce: envelope.nonce, vault, expires_after: envelope.expires_after };
-        let digest = l1_digest(&connection_id(&action.packed(), around), self.mainnet);
+        let digest = self.digest(action, envelope, vault);
         let signer = signature.signer(&digest).ok_or("Unable to recover signer.")?;
         let Some(master) = self.master_of(signer) else {
             return Err(format!("User or API Wallet {signer} does not exist."));
@@ -173,6 +171,33 @@ impl Server {
         account.requests = used;
         Ok(())
     }
+}
+
+/// A body that could be read.
+struct Signed {
+    envelope: Envelope,
+    action: Action,
+    vault: Option<Address>,
+    signature: Signature,
+}
+
+fn read(body: &[u8]) -> Result<Signed, Box<Response<Bytes>>> {
+    let unreadable = |why: &str| Box::new(unreadable(why));
+    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| unreadable(&error.to_string()))?;
+    let action = Action::parse(envelope.action.clone()).and_then(|mut action| {
+        action.normalise()?;
+        Ok(action)
+    });
+    let action = action.map_err(|why| unreadable(&why))?;
+    let vault = match envelope.vault_address.as_deref().map(Address::parse) {
+        None => None,
+        Some(Some(vault)) => Some(vault),
+        Some(None) => return Err(unreadable("invalid vaultAddress")),
+    };
+    let wire = &envelope.signature;
+    let signature = Signature::parse(&wire.r, &wire.s, wire.v);
+    let signature = signature.ok_or_else(|| Box::new(refused("Unable to recover signer.")))?;
+    Ok(Signed { envelope, action, vault, signature })
 }
 
 fn schedule(desk: &mut Desk<'_>, action: &ScheduleCancel, now: Timestamp) -> Result<(), String> {

@@ -14,7 +14,7 @@ use super::markets::{Listed, pool, quote};
 use super::nonces::Nonces;
 use crate::answer;
 use crate::error::LocalnetError;
-use crate::venue::{Call, Venue};
+use crate::venue::{Access, Call, Venue};
 
 const HOUR: u64 = 3_600_000;
 /// Hours of funding history that there are from the beginning.
@@ -147,8 +147,32 @@ impl Venue for Server {
         Call { path, name, is_write }
     }
 
+    fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
+        let address = if request.uri().path() == "/exchange" {
+            self.signed_for(request.body())?
+        } else {
+            let body: Value = serde_json::from_slice(request.body()).ok()?;
+            Address::parse(body.get("user")?.as_str()?)?
+        };
+        self.find(address).map(|account| account.name.clone())
+    }
+
     fn too_many_requests() -> Response<Bytes> {
         answer::json(StatusCode::TOO_MANY_REQUESTS, &Value::Null)
+    }
+
+    fn accounts(&self) -> Vec<Access> {
+        let access = |account: &Account| {
+            let mut fields = vec![("address", account.address.to_string())];
+            fields.extend(self.agent_key(account.address).map(|key| ("key", key.hex())));
+            fields.push(("master_key", account.key.hex()));
+            Access { name: account.name.clone(), fields }
+        };
+        self.accounts.iter().map(access).collect()
+    }
+
+    fn worlds(&mut self) -> Vec<(String, &mut World)> {
+        self.accounts.iter_mut().map(|account| (account.name.clone(), &mut account.world)).collect()
     }
 
     fn advance_to(&mut self, now: Timestamp) {
@@ -202,8 +226,9 @@ impl Venue for Server {
 
     fn deposit(&mut self, account: &str, amount: Usd) -> Result<(), LocalnetError> {
         let impossible = |text: &str| LocalnetError::Impossible(text.to_owned());
-        let address = Address::parse(account).ok_or_else(|| impossible("no address"))?;
-        let found = self.accounts.iter_mut().find(|account| account.address == address);
+        let address = Address::parse(account);
+        let meant = |found: &&mut Account| found.name == account || Some(found.address) == address;
+        let found = self.accounts.iter_mut().find(meant);
         let found = found.ok_or_else(|| impossible("no such account"))?;
         found.world.add_funds(&pool()?, amount).map_err(|error| impossible(error.message()))?;
         self.sync();
