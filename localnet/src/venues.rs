@@ -1,0 +1,90 @@
+//! What there is to start. A new venue is a file below this one and a line in [`ALL`].
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use evenkeel_localnet::{Access, Blueprint, Clock, Hand, Localnet, LocalnetError, WallClock};
+use evenkeel_types::Timestamp;
+
+use crate::scenario::Scenario;
+
+mod hyperliquid;
+
+/// Every venue.
+pub static ALL: &[&Kind] = &[&hyperliquid::KIND];
+
+/// A venue that is being started.
+pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Hand>, LocalnetError>> + 'a>>;
+
+/// A kind of venue.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name, as in commands and paths.
+    pub name: &'static str,
+    /// What a coin's perpetual is called there.
+    pub symbol: fn(&str) -> String,
+    /// Starts it on a port (0: a free one).
+    pub start: for<'a> fn(&'a Scenario, u16) -> Starting<'a>,
+    /// How clients are pointed at it.
+    pub snippets: fn(&str, &Access) -> Vec<Snippet>,
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// How one client is pointed at a venue: lines to paste.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snippet {
+    /// Which client.
+    pub client: &'static str,
+    /// The lines.
+    pub lines: String,
+}
+
+/// The venue of this name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Kind> {
+    ALL.iter().copied().find(|kind| kind.name == name)
+}
+
+/// The names of all of them, for messages.
+#[must_use]
+pub fn names() -> String {
+    list(ALL)
+}
+
+/// Their names, for messages.
+#[must_use]
+pub fn list(kinds: &[&Kind]) -> String {
+    kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The machine's time, and a constant error.
+#[derive(Debug)]
+struct Skewed(i64);
+
+impl Clock for Skewed {
+    fn now(&self) -> Timestamp {
+        Timestamp(WallClock.now().0.saturating_add_signed(self.0))
+    }
+}
+
+/// Starts what a blueprint describes, with the scenario's prices and faults.
+async fn serve<B: Blueprint>(
+    kind: &Kind,
+    blueprint: B,
+    scenario: &Scenario,
+    port: u16,
+) -> Result<Arc<dyn Hand>, LocalnetError> {
+    let clock = Arc::new(Skewed(scenario.clock_skew_ms));
+    let net = Localnet::start_with(blueprint, clock, scenario.seed, port).await?;
+    for (coin, price) in &scenario.prices {
+        net.set_price(&(kind.symbol)(coin), &price.to_string())?;
+    }
+    net.inject(scenario.rules_for(kind.name));
+    Ok(Arc::new(net))
+}
