@@ -25,7 +25,7 @@ pub use keys::ApiKey;
 pub use markets::Market;
 pub(crate) use markets::{Listed, quote};
 #[allow(unused_imports, reason = "as above")]
-pub(crate) use orders::{Kind, Status, Ticket, Trigger, Why, Wish};
+pub(crate) use orders::{Callback, Kind, Status, Ticket, Trigger, Why, Wish};
 
 use crate::error::LocalnetError;
 
@@ -223,3 +223,6 @@ fn impossible(text: &str) -> LocalnetError {
 }
 
 const ONE: std::time::Duration = std::time::Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use evenkeel_paper::{Conditional, Origin, World};
 use evenkeel_types::{
     ClientOrderId, Decimal, Dedupe, Exact, Leverage, LeverageSetting, MarginMode, MinNotionalRule,
-    OrderIntent, OrderKind, PoolId, Position, PositionMode, PositionSide, Price, Qty, Quote, Round, Scope,
-    Side, Snapshot, Symbol, TimeInForce, Timestamp, Usd,
+    OrderIntent, OrderKind, OrderStatus, PoolId, Position, PositionMode, PositionSide, Price, Qty, Quote,
+    Round, Scope, Side, Snapshot, Symbol, TimeInForce, Timestamp, Usd,
 };
 
 use super::Ids;
 use super::fills::{Behind, Books, FillRow, take};
 use super::keys::ApiKey;
 use super::markets::Listed;
-use super::orders::{Done, Kind, Status, Ticket, Trigger, Why, Wish};
+use super::orders::{Kind, Status, Ticket, Trigger, Why, Wish};
 use crate::error::LocalnetError;
 
 /// How far from the mark a market order trades at most.
@@ -139,23 +139,36 @@ impl Account {
     pub(crate) fn place(&mut self, market: &Listed, wish: Wish, ids: &mut Ids) -> Result<u64, Why> {
         self.check(market, &wish)?;
         let id = ids.order();
-        let now = self.world.now();
-        let mut ticket = Ticket {
-            id,
-            wish,
-            placed: now,
-            changed: now,
-            record: None,
-            revision: 0,
-            before: Done::NOTHING,
-            over: None,
-            cancelled_by: None,
-            best: None,
-        };
+        let mut ticket = Ticket::new(id, wish, self.world.now());
         ticket.record = self.send(&ticket)?;
         self.file(ticket);
         self.sync(ids);
         Ok(id)
+    }
+
+    /// Why an order will be refused when it is carried out, where that can be told already. Tried on a copy.
+    pub(crate) fn foresee(&mut self, market: &Listed, wish: &Wish) -> Option<Why> {
+        if let Err(why) = self.check(market, wish) {
+            return Some(why);
+        }
+        let ticket = Ticket::new(u64::MAX, wish.clone(), self.world.now());
+        let kept = self.world.clone();
+        let sent = self.send(&ticket);
+        let why = self.verdict(sent);
+        self.world = kept;
+        why
+    }
+
+    /// What becomes of a record when it is carried out.
+    fn verdict(&mut self, sent: Result<Option<usize>, Why>) -> Option<Why> {
+        let record = match sent {
+            Ok(record) => record?,
+            Err(why) => return Some(why),
+        };
+        let then = self.world.now().after(self.world.profile().acknowledgement_delay);
+        self.world.advance_to(then);
+        let record = self.world.orders().get(record)?;
+        (record.status == OrderStatus::Rejected).then(|| Why::of_record(record))
     }
 
     fn file(&mut self, ticket: Ticket) {
@@ -310,7 +323,7 @@ impl Account {
     }
 
     /// Changes size or price of an open limit order, or the trigger of a waiting one; it keeps its number. Where the new
-    /// one is refused the old one stays.
+    /// one is refused, at once or when it is carried out, the old one stays.
     pub(crate) fn amend(
         &mut self,
         market: &Listed,
@@ -337,6 +350,13 @@ impl Account {
             let venue_id = record.venue_order_id.clone();
             let _done = self.world.cancel_by_venue_id(&next.wish.symbol, &venue_id);
         }
+        let cancelled = self.world.clone();
+        let sent = self.send(&next);
+        if let Some(why) = self.verdict(sent) {
+            self.world = kept;
+            return Err(why);
+        }
+        self.world = cancelled;
         match self.send(&next) {
             Ok(record) => {
                 next.record = record;

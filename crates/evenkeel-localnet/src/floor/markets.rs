@@ -122,7 +122,9 @@ impl Market {
             quote_coin: self.quote.clone(),
             mark: self.mark.parse()?,
             tick: self.tick.parse()?,
+            tick_places: places_of(&self.tick),
             lot,
+            lot_places: places_of(&self.lot),
             min_qty,
             max_qty,
             min_notional: self.min_notional.parse()?,
@@ -130,6 +132,10 @@ impl Market {
             instrument,
         })
     }
+}
+
+fn places_of(text: &str) -> u32 {
+    text.split_once('.').map_or(0, |(_, decimals)| u32::try_from(decimals.len()).unwrap_or(0))
 }
 
 fn half(max_leverage: u32) -> String {
@@ -168,7 +174,11 @@ pub(crate) struct Listed {
     /// Mark price at the beginning.
     pub(crate) mark: Price,
     pub(crate) tick: Price,
+    /// Decimals that the tick was described with, zeros at its end included.
+    pub(crate) tick_places: u32,
     pub(crate) lot: Decimal,
+    /// The same of the lot.
+    pub(crate) lot_places: u32,
     pub(crate) min_qty: Qty,
     pub(crate) max_qty: Qty,
     pub(crate) min_notional: Usd,

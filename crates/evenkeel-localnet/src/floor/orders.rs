@@ -191,6 +191,21 @@ impl Done {
 }
 
 impl Ticket {
+    pub(crate) fn new(id: u64, wish: Wish, now: Timestamp) -> Self {
+        Self {
+            id,
+            wish,
+            placed: now,
+            changed: now,
+            record: None,
+            revision: 0,
+            before: Done::NOTHING,
+            over: None,
+            cancelled_by: None,
+            best: None,
+        }
+    }
+
     pub(crate) fn record<'w>(&self, world: &'w World) -> Option<&'w OrderRecord> {
         world.orders().get(self.record?)
     }

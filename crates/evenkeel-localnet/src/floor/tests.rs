@@ -1,0 +1,3 @@
+//! The floor by itself, by the profiles of the venues that stand on it.
+
+mod asynchronous;
