@@ -14,7 +14,8 @@ pub(crate) fn text(status: StatusCode, body: impl Into<String>) -> Response<Byte
     with(status, "text/plain; charset=utf-8", Bytes::from(body.into()))
 }
 
-fn with(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
+/// An answer with a body of this type.
+pub(crate) fn with(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
