@@ -119,10 +119,10 @@ impl Server {
         Ok(Reply::Data(object! {"dualSidePosition": self.dual(asked)?}))
     }
 
-    /// A flag on the live host, a text in all other recordings.
+    /// The demo host was seen to send a flag; everything else that is recorded has a text.
     fn dual(&self, asked: &Asked) -> Result<Json, Refusal> {
         let hedge = self.account(asked)?.is_hedged();
-        Ok(if self.demo { Json::from(if hedge { "true" } else { "false" }) } else { Json::from(hedge) })
+        Ok(if self.demo { Json::from(hedge) } else { Json::from(if hedge { "true" } else { "false" }) })
     }
 
     pub(crate) fn set_position_mode(&mut self, asked: &Asked) -> Outcome {
