@@ -18,6 +18,8 @@ use crate::error::LocalnetError;
 
 /// How far from the mark a market order trades at most.
 const MARKET_BAND: (i64, u32) = (5, 2);
+/// How far from the mark the margin of a market order is reckoned at least: 0.15 %.
+const MARKET_ROOM: (i64, u32) = (15, 4);
 
 /// A movement of money.
 #[derive(Debug, Clone)]
@@ -259,17 +261,27 @@ impl Account {
         }
     }
 
-    /// A market order for what is left of a ticket, or for the whole position.
+    /// A market order for what is left of a ticket, or for the whole position. It needs margin for the price that it gets:
+    /// where the margin does not suffice at its bound, it is tried once more with little room beyond the best price.
     pub(crate) fn send_market(&mut self, ticket: &Ticket) -> Result<usize, Why> {
-        let limit = self.band(&ticket.wish.symbol, ticket.wish.side).ok_or(Why::Halted)?;
-        self.send_order(ticket, limit, TimeInForce::Ioc)
+        let (symbol, side) = (&ticket.wish.symbol, ticket.wish.side);
+        let limit = self.band(symbol, side, MARKET_BAND).ok_or(Why::Halted)?;
+        let kept = self.world.clone();
+        match self.send_order(ticket, limit, TimeInForce::Ioc) {
+            Err(Why::Margin | Why::PositionLimit) => {
+                self.world = kept;
+                let near = self.band(symbol, side, MARKET_ROOM).ok_or(Why::Halted)?;
+                self.send_order(ticket, near, TimeInForce::Ioc)
+            }
+            sent => sent,
+        }
     }
 
     /// The worst price of a market order.
-    fn band(&self, symbol: &Symbol, side: Side) -> Option<Price> {
+    fn band(&self, symbol: &Symbol, side: Side, band: (i64, u32)) -> Option<Price> {
         let snapshot = self.of_symbol(symbol)?;
         let (mark, rule) = (snapshot.quotes.get(symbol)?.mark, &snapshot.instruments.get(symbol)?.price_rule);
-        let band = Decimal::new(MARKET_BAND.0, MARKET_BAND.1);
+        let band = Decimal::new(band.0, band.1);
         let factor = match side {
             Side::Buy => Decimal::ONE.plus(band),
             Side::Sell => Decimal::ONE.minus(band),

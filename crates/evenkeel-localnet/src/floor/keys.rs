@@ -21,6 +21,12 @@ impl ApiKey {
         }
     }
 
+    /// A key of a published example.
+    #[cfg(test)]
+    pub(crate) fn given(id: &str, secret: &str) -> Self {
+        Self { id: id.to_owned(), secret: secret.to_owned() }
+    }
+
     /// What is sent with each request.
     #[must_use]
     pub fn id(&self) -> &str {

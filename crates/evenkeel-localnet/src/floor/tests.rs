@@ -1,3 +1,4 @@
 //! The floor by itself, by the profiles of the venues that stand on it.
 
 mod asynchronous;
+mod market_orders;
