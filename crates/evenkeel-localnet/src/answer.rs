@@ -9,6 +9,11 @@ pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response<Byt
     with(status, "application/json", Bytes::from(body.to_string()))
 }
 
+/// An answer with a body that is JSON already.
+pub(crate) fn json_text(status: StatusCode, body: &'static str) -> Response<Bytes> {
+    with(status, "application/json", Bytes::from_static(body.as_bytes()))
+}
+
 /// An answer in words.
 pub(crate) fn text(status: StatusCode, body: impl Into<String>) -> Response<Bytes> {
     with(status, "text/plain; charset=utf-8", Bytes::from(body.into()))

@@ -37,6 +37,15 @@ pub enum Fault {
         /// Whether it was handled.
         applied: bool,
     },
+    /// As [`Fault::ServerError`], in words of the venue: a JSON body.
+    InWords {
+        /// Its status.
+        status: StatusCode,
+        /// Its body, JSON.
+        body: &'static str,
+        /// Whether the request was handled.
+        applied: bool,
+    },
     /// The venue's own answer to too many requests; nothing is done.
     TooManyRequests,
     /// The venue's own answer while it is being maintained; nothing is done.

@@ -45,6 +45,7 @@ enum Fate {
     Lost,
     Unanswered,
     Status(StatusCode, bool),
+    Words(StatusCode, &'static str, bool),
     TooMany,
     Maintained,
     Partial(u32),
@@ -126,6 +127,7 @@ impl<V: Venue> Gate<V> {
                 Fault::LoseRequest => Fate::Lost,
                 Fault::LoseAnswer => Fate::Unanswered,
                 Fault::ServerError { status, applied } => Fate::Status(status, applied),
+                Fault::InWords { status, body, applied } => Fate::Words(status, body, applied),
                 Fault::TooManyRequests => Fate::TooMany,
                 Fault::Maintenance => Fate::Maintained,
                 Fault::PartialFill { permille } => Fate::Partial(permille),
@@ -159,6 +161,12 @@ impl<V: Venue> Gate<V> {
                     let _unheard = self.handle(now, request);
                 }
                 Some(V::failure(status))
+            }
+            Fate::Words(status, body, applied) => {
+                if applied {
+                    let _unheard = self.handle(now, request);
+                }
+                Some(answer::json_text(status, body))
             }
             Fate::TooMany => Some(V::too_many_requests()),
             Fate::Maintained => Some(V::maintenance()),
