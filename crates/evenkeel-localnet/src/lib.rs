@@ -12,6 +12,7 @@
 )]
 
 mod answer;
+pub mod binance;
 pub mod bingx;
 mod clock;
 #[cfg(feature = "server")]
