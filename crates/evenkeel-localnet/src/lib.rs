@@ -14,6 +14,7 @@
 mod answer;
 pub mod binance;
 pub mod bingx;
+pub mod bybit;
 mod clock;
 #[cfg(feature = "server")]
 mod control;

@@ -1,0 +1,3 @@
+//! The server by itself: signatures, refusals, shapes, life of orders.
+
+mod support;

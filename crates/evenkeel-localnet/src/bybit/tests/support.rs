@@ -1,0 +1,1 @@
+//! A bot with a key, and where the shared recordings are.
