@@ -8,6 +8,7 @@ use evenkeel_paper::{Fault as PaperFault, FaultRule as PaperRule};
 use evenkeel_types::Timestamp;
 use http::{Request, Response, StatusCode};
 
+use crate::answer;
 use crate::fault::{Fault, FaultRule, Heard};
 use crate::venue::Venue;
 

@@ -41,6 +41,9 @@ pub(crate) struct Written {
     /// Only told, never asked for.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     struck: Option<u32>,
+    /// As `struck`: words are given in Rust.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    body: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -51,6 +54,8 @@ enum What {
     DelayRequest,
     DelayAnswer,
     ServerError,
+    #[serde(skip_deserializing)]
+    InWords,
     TooManyRequests,
     Maintenance,
     Duplicate,
@@ -93,6 +98,7 @@ impl TryFrom<Written> for FaultRule {
                 let status = fits.ok_or_else(|| format!("`status` is 400 to 599, not {status}"))?;
                 Fault::ServerError { status, applied: written.applied.unwrap_or(false) }
             }
+            What::InWords => return Err("`in_words` can be asked for in Rust only".to_owned()),
             What::TooManyRequests => Fault::TooManyRequests,
             What::Maintenance => Fault::Maintenance,
             What::Duplicate => Fault::Duplicate(match written.heard {
@@ -143,6 +149,11 @@ impl From<FaultRule> for Written {
             Fault::ServerError { status, applied } => {
                 (written.status, written.applied) = (Some(status.as_u16()), Some(applied));
                 What::ServerError
+            }
+            Fault::InWords { status, body, applied } => {
+                (written.status, written.applied) = (Some(status.as_u16()), Some(applied));
+                written.body = Some(body);
+                What::InWords
             }
             Fault::TooManyRequests => What::TooManyRequests,
             Fault::Maintenance => What::Maintenance,
