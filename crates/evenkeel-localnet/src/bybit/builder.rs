@@ -3,6 +3,7 @@
 use evenkeel_paper::profiles;
 use evenkeel_types::Timestamp;
 
+use super::limits::Limits;
 use super::markets::usual;
 use super::server::Server;
 use crate::error::LocalnetError;
@@ -24,6 +25,7 @@ pub struct Builder {
     accounts: Vec<AccountSpec>,
     seed: u64,
     late_refusals: bool,
+    unlimited: bool,
 }
 
 impl Builder {
@@ -42,6 +44,13 @@ impl Builder {
     /// Seeds whatever is random in the paper exchanges.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Keeps no rate limits, though their headers are there. For a clock that is moved by hand while requests are on their
+    /// way: what its client sent a second ago arrives now.
+    pub fn unlimited(mut self) -> Self {
+        self.unlimited = true;
         self
     }
 
@@ -66,6 +75,6 @@ impl Blueprint for Builder {
             seed: self.seed,
             key: KEY,
         };
-        Ok(Server::new(plan.build(start)?, KEY, self.late_refusals))
+        Ok(Server::new(plan.build(start)?, KEY, Limits::new(!self.unlimited), self.late_refusals))
     }
 }

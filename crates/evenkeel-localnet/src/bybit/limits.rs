@@ -9,8 +9,11 @@ use super::envelope::Refusal;
 const SECOND: u64 = 1000;
 
 /// What was called in the last second.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Limits(BTreeMap<(String, &'static str), VecDeque<Timestamp>>);
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    calls: BTreeMap<(String, &'static str), VecDeque<Timestamp>>,
+    kept: bool,
+}
 
 /// What the headers of an answer say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,11 @@ pub(super) struct Told {
 }
 
 impl Limits {
+    /// Limits that are kept, or only told of.
+    pub(super) fn new(kept: bool) -> Self {
+        Self { calls: BTreeMap::new(), kept }
+    }
+
     /// Counts calls, as many of them as there is room for; answers how many.
     pub(super) fn take(
         &mut self,
@@ -30,7 +38,10 @@ impl Limits {
         wanted: u32,
         now: Timestamp,
     ) -> (u32, Told) {
-        let calls = self.0.entry((key.to_owned(), path)).or_default();
+        if !self.kept {
+            return (wanted, Told { limit, left: limit.saturating_sub(wanted), reset: now });
+        }
+        let calls = self.calls.entry((key.to_owned(), path)).or_default();
         while calls.front().is_some_and(|at| at.0.saturating_add(SECOND) <= now.0) {
             calls.pop_front();
         }

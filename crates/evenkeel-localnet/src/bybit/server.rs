@@ -36,14 +36,14 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn new(floor: Floor, key: (usize, usize), late_refusals: bool) -> Self {
+    pub(super) fn new(floor: Floor, key: (usize, usize), limits: Limits, late_refusals: bool) -> Self {
         let read_key =
             |account: &Account| ApiKey::named(&format!("bybit/{}/read", account.name), key.0, key.1);
         let read_keys = floor.accounts.iter().map(read_key).collect();
         Self {
             floor,
             read_keys,
-            limits: Limits::default(),
+            limits,
             late_refusals,
             protections: Protections::default(),
             windows: BTreeMap::new(),
