@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use evenkeel_bingx::{BingX, Credentials, Environment};
 use evenkeel_conformance::{Case, Setup, Verdict, trade};
-use evenkeel_exchange::{Cancel, Clock, async_trait};
+use evenkeel_exchange::{Cancel, Clock, Effect, ErrorKind, Route, Trade as _, async_trait};
 use evenkeel_executor::{AbortReason, Event, Outcome, Report, execute, preview};
 use evenkeel_http::{BaseUrl, Bytes, ReqwestTransport, Transport, TransportError};
 use evenkeel_localnet::bingx::{self, AccountSpec, Builder, Server};
@@ -162,6 +162,22 @@ async fn the_connector_conforms_in_isolated_margin() {
     let isolated = AccountSpec::named(NAME)
         .world(|world| world.setting(SOL, 10, MarginMode::Isolated).setting(BTC, 10, MarginMode::Isolated));
     conforms(bench(Server::builder().account(isolated), 0).await, SOL, BTC).await;
+}
+
+#[tokio::test]
+async fn money_moves_between_wallets() {
+    let bench = bench(Server::builder().account(AccountSpec::named(NAME).cash("50").spot("100")), 0).await;
+    let wallets = bench.venue.abilities().transfers.unwrap();
+    wallets.transfer(Route::SpotToPerp, usd("60.5")).await.unwrap();
+    wallets.transfer(Route::PerpToSpot, usd("10")).await.unwrap();
+    let error = wallets.transfer(Route::SpotToPerp, usd("60")).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (ErrorKind::InsufficientMargin, Effect::NotApplied),
+        "{error}"
+    );
+    let value = bench.world().peek(&Scope::default()).unwrap().account_value().unwrap();
+    assert_eq!(value, usd("100.5"));
 }
 
 fn account(cash: &str, sol: &'static str, at: u32, btc: &'static str) -> Builder {

@@ -51,8 +51,11 @@ impl Server {
         Ok(Reply::Data(object! {"balances": vec![row]}))
     }
 
-    /// Between the perpetual wallet and the money beside it.
+    /// Between the perpetual wallet and the money beside it; virtual money has no other wallet.
     pub(crate) fn transfer(&mut self, asked: &Asked) -> Outcome {
+        if self.demo {
+            return Err(Refusal::no_such_path());
+        }
         let params = &asked.params;
         let coin = self.coin();
         if params.need("asset")? != coin {
@@ -66,7 +69,7 @@ impl Server {
             ("USDTMPerp", to) if beside(to) => false,
             _ => return Err(Refusal::malformed("fromAccount", "illegal transferType")),
         };
-        let short = || Refusal::new(100_202, "Insufficient assets");
+        let short = || Refusal::new(100_202, "Insufficient balance");
         let free = self.figures(asked)?.free;
         let account = self.account_mut(asked)?;
         let enough = if into { account.spot >= amount } else { free >= amount };

@@ -48,7 +48,7 @@ pub(crate) fn order(params: &Params, market: &Listed, account: &Account) -> Resu
     let closes = closes_only(&word);
     if closes {
         needs_position(account, market, leg, side, &word)?;
-        right_side(&word, side, &kind, last)?;
+        right_side(&word, &kind, last)?;
     }
     let whole = params.flag("closePosition")?.unwrap_or(false);
     let qty = size(params, market, &kind, &word, last)?;
@@ -72,7 +72,6 @@ pub(crate) fn order(params: &Params, market: &Listed, account: &Account) -> Resu
         "distance": if word.starts_with("TRAILING") { given("price") } else { String::new() },
         "activationPrice": given("activationPrice"),
         "reduceOnly": reduce_only.unwrap_or(false),
-        // The venue judges all later changes by what the market traded at now.
         "leverage": leverage(account, market, leg, side),
     });
     let wish = Wish {
@@ -222,13 +221,10 @@ fn needs_position(
 }
 
 /// A stop loss must be on the losing side of the last price, a take profit on the winning one.
-fn right_side(word: &str, side: Side, kind: &Kind, last: Price) -> Result<(), Refusal> {
+fn right_side(word: &str, kind: &Kind, last: Price) -> Result<(), Refusal> {
     let Kind::Trigger(trigger) = kind else { return Ok(()) };
     let short = if word.starts_with("STOP") { "SL" } else { "TP" };
-    beyond(trigger.at, trigger.rises, last, short).map_err(|text| {
-        let _closing = side;
-        Refusal::new(101_400, text)
-    })
+    beyond(trigger.at, trigger.rises, last, short).map_err(|text| Refusal::new(101_400, text))
 }
 
 fn beyond(at: Price, rises: bool, last: Price, short: &str) -> Result<(), String> {

@@ -56,7 +56,7 @@ const fn delete(
     Route { method: "DELETE", path, name, per_second, act }
 }
 
-const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     public("/openApi/swap/v2/server/time", "time", Server::time),
     public("/openApi/swap/v2/quote/contracts", "contracts", Server::contracts),
     public("/openApi/swap/v2/quote/premiumIndex", "premiumIndex", Server::premium_index),

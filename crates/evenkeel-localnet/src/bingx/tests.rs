@@ -1,5 +1,7 @@
 //! The venue without a socket: signatures, refusals, shapes, and what happens over time.
 
+#![allow(clippy::print_stdout, reason = "what is skipped says so")]
+
 mod orders;
 mod refusals;
 mod shapes;

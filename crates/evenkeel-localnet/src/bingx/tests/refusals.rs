@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::support::{BTC, Bot, SOL, digest};
 use crate::Venue;
+use crate::bingx::routes::ROUTES;
 use crate::bingx::{Environment, Server};
 
 fn body(bot: &mut Bot, request: Request<Bytes>) -> Value {
@@ -212,4 +213,79 @@ fn too_many_requests_wait_for_the_window() {
     assert!(said["msg"].as_str().unwrap().ends_with(&(bot.now.0 + 600).to_string()), "{said}");
     bot.pass(600);
     assert_eq!(bot.raw("GET", path, &[("symbol", SOL)]).headers()["x-ratelimit-requests-remain"], "1");
+}
+
+/// Whatever is sent, there is an answer, and it is JSON.
+#[test]
+fn no_request_panics() {
+    const NAMES: [&str; 22] = [
+        "side",
+        "type",
+        "positionSide",
+        "quantity",
+        "price",
+        "stopPrice",
+        "priceRate",
+        "activationPrice",
+        "quoteOrderQty",
+        "leverage",
+        "amount",
+        "orderId",
+        "startTs",
+        "endTs",
+        "startTime",
+        "endTime",
+        "limit",
+        "pageIndex",
+        "pageSize",
+        "batchOrders",
+        "orderIdList",
+        "stopLoss",
+    ];
+    const ODD: [&str; 14] = [
+        "",
+        "0",
+        "-1",
+        "79228162514264337593543950335",
+        "1e28",
+        "1e-28",
+        "18446744073709551615",
+        "NaN",
+        "[]",
+        "{}",
+        "[{}]",
+        "null",
+        "[[[",
+        "\u{0}\u{1f4a9}",
+    ];
+    let order = [
+        ("symbol", BTC),
+        ("side", "BUY"),
+        ("positionSide", "BOTH"),
+        ("quantity", "0.01"),
+        ("price", "100000"),
+        ("stopPrice", "110000"),
+        ("priceRate", "0.1"),
+        ("leverage", "5"),
+        ("amount", "1"),
+        ("orderId", "1"),
+    ];
+    for route in ROUTES {
+        let path = route.path.trim_start_matches("/openApi/");
+        let mut bot = Bot::flat();
+        for name in NAMES {
+            for odd in ODD {
+                for kind in ["LIMIT", "TRIGGER_MARKET", "TRAILING_STOP_MARKET"] {
+                    let mut params = order.to_vec();
+                    params.push(("type", kind));
+                    params.retain(|(known, _)| *known != name);
+                    params.push((name, odd));
+                    bot.pass(1000);
+                    let answer = bot.raw(route.method, path, &params);
+                    let parsed: Result<Value, _> = serde_json::from_slice(answer.body());
+                    assert!(parsed.is_ok(), "{path} {name}={odd}: {:?}", answer.body());
+                }
+            }
+        }
+    }
 }
