@@ -174,6 +174,40 @@ def run(judge):
     judge.near("what is left", book.cash, exchange.fetch_balance()["USDC"]["total"], "0.000001")
     judge.equal("nothing at the exchange", {}, judge.positions())
 
+    # Money comes, and moves between the wallets; the second takes the account's own key.
+    judge.control("deposit", {"account": "main", "amount": "250"})
+    came = only(judge, "deposits", exchange.fetch_deposits("USDC", 0))
+    judge.equal("as much", 250, came["amount"])
+    refused = lambda: exchange.transfer("USDC", 40, "swap", "spot")
+    judge.refused("an agent moves no money", ccxt.ExchangeError, "Must deposit", refused)
+    owner = bot(judge)
+    owner.privateKey = judge.account["master_key"]
+    owner.transfer("USDC", 40, "swap", "spot")
+    judge.equal("in the spot wallet", 40, exchange.fetch_balance({"type": "spot"})["USDC"]["total"])
+    book.cash += 250 - 40
+    judge.near("the rest", book.cash, exchange.fetch_balance()["USDC"]["total"], "0.000001")
+
+    # Change, several at once, an order with its stops.
+    order = exchange.create_order(SYMBOL, "limit", "buy", 1, 150)
+    exchange.edit_order(order["id"], SYMBOL, "limit", "buy", 2, 151)
+    changed = only(judge, "open orders", exchange.fetch_open_orders(SYMBOL))
+    judge.equal("as changed", (151, 2), (changed["price"], changed["amount"]))
+    row = {"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": 1}
+    exchange.create_orders([{**row, "price": 140}, {**row, "price": 141}])
+    numbers = [order["id"] for order in exchange.fetch_open_orders(SYMBOL)]
+    judge.equal("three are open", 3, len(numbers))
+    exchange.cancel_orders(numbers, SYMBOL)
+    judge.equal("none is", [], exchange.fetch_open_orders(SYMBOL))
+    stops = {"stopLoss": {"triggerPrice": 150, "type": "market"}, "takeProfit": {"triggerPrice": 180, "type": "market"}}
+    exchange.create_order(SYMBOL, "limit", "buy", 1, 166.5, stops)
+    waiting = {(order["triggerPrice"], order["side"]) for order in exchange.fetch_open_orders(SYMBOL)}
+    judge.equal("its stops wait", {(150, "sell"), (180, "sell")}, waiting)
+    judge.control("price", {"symbol": "SOL", "price": "181"})
+    judge.equal("one took profit, the other is gone", [], exchange.fetch_open_orders(SYMBOL))
+    judge.equal("flat again", [], exchange.fetch_positions([SYMBOL]))
+    follow(judge, exchange, book, seen)
+    judge.control("price", {"symbol": "SOL", "price": str(MARK)})
+
     # Isolated.
     exchange.set_margin_mode("isolated", SYMBOL, {"leverage": 4})
     exchange.create_order(SYMBOL, "market", "sell", 10, MARK)

@@ -56,12 +56,27 @@ fn cross() -> MarginMode {
 
 /// A rule of faults, at one venue or at all.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "toml::Table")]
 pub struct FaultRow {
     /// Only at this venue.
     pub venue: Option<String>,
     /// The rule.
-    #[serde(flatten)]
     pub rule: FaultRule,
+}
+
+impl TryFrom<toml::Table> for FaultRow {
+    type Error = String;
+
+    // Flattened, serde would let unknown fields pass.
+    fn try_from(mut table: toml::Table) -> Result<Self, String> {
+        let venue = match table.remove("venue") {
+            None => None,
+            Some(toml::Value::String(name)) => Some(name),
+            Some(other) => return Err(format!("`venue` is a name, not {other}")),
+        };
+        let rule = FaultRule::deserialize(table).map_err(|error| one_line(error.message()))?;
+        Ok(Self { venue, rule })
+    }
 }
 
 /// Reads a file.

@@ -8,6 +8,8 @@ use evenkeel_types::{
     Snapshot, Symbol, Timestamp, Usd,
 };
 
+use serde_json::Value;
+
 use super::action::Tpsl;
 use super::crypto::{Address, TestKey};
 use super::fills::{Behind, FillRow, Held, take};
@@ -68,6 +70,8 @@ pub(crate) struct Account {
     pub(crate) by_cloid: BTreeMap<String, u64>,
     pub(crate) live: BTreeSet<u64>,
     pub(crate) fills: Vec<FillRow>,
+    /// Money that came and went, as the venue shows it; oldest first.
+    pub(crate) ledger: Vec<(Timestamp, Value)>,
     pub(crate) held: BTreeMap<Symbol, Held>,
     /// Records and executions of the paper exchange that were looked at.
     pub(crate) seen: (usize, usize),

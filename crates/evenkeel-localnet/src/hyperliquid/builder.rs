@@ -168,6 +168,7 @@ impl AccountSpec {
             by_cloid: BTreeMap::new(),
             live: BTreeSet::new(),
             fills: Vec::new(),
+            ledger: Vec::new(),
             held,
             seen,
             others: BTreeMap::new(),

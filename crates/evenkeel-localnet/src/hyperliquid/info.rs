@@ -96,6 +96,7 @@ impl Server {
             "userFills",
             "userFillsByTime",
             "userFunding",
+            "userNonFundingLedgerUpdates",
             "activeAssetData",
             "userFees",
             "userRateLimit",
@@ -126,6 +127,15 @@ impl Server {
                 Ok(json!(rows.take(MAX_ROWS).map(|fill| fill.show(user)).collect::<Vec<_>>()))
             }
             "userFunding" => self.user_funding(user, asked),
+            "userNonFundingLedgerUpdates" => {
+                let (since, until) = (asked.since()?, asked.until());
+                let rows = account.ledger.iter().filter(|(time, _)| *time >= since && *time <= until);
+                let show = |(time, delta): &(Timestamp, Value)| {
+                    let name = format!("{time}{delta}{user}");
+                    json!({"time": time.0, "hash": hex(&keccak(&[name.as_bytes()])), "delta": delta})
+                };
+                Ok(json!(rows.take(MAX_ROWS).map(show).collect::<Vec<_>>()))
+            }
             "activeAssetData" => account.asset_data(asked.text("coin")?, markets),
             "userFees" => Ok(wallet::fees()),
             "userRateLimit" => Ok(account.rate_limit()),

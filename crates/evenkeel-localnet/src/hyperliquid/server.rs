@@ -6,12 +6,13 @@ use bytes::Bytes;
 use evenkeel_paper::{Event, World, profiles};
 use evenkeel_types::{Price, Rate, Symbol, Timestamp, Usd};
 use http::{Method, Request, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::account::{Account, Ids};
 use super::crypto::{Address, TestKey};
 use super::markets::{Listed, pool, quote};
 use super::nonces::Nonces;
+use super::numbers::usd;
 use crate::answer;
 use crate::error::LocalnetError;
 use crate::venue::{Access, Call, Venue};
@@ -231,6 +232,12 @@ impl Venue for Server {
         let found = self.accounts.iter_mut().find(meant);
         let found = found.ok_or_else(|| impossible("no such account"))?;
         found.world.add_funds(&pool()?, amount).map_err(|error| impossible(error.message()))?;
+        let delta = if amount.is_negative() {
+            json!({"type": "withdraw", "usdc": usd(amount.negated().get()), "nonce": self.now.0, "fee": "0.0"})
+        } else {
+            json!({"type": "deposit", "usdc": usd(amount.get())})
+        };
+        found.ledger.push((self.now, delta));
         self.sync();
         Ok(())
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value, clippy::print_stdout)]
 
 mod actions;
+mod faults;
 mod refusals;
 mod shapes;
 mod support;

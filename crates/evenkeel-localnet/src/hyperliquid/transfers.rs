@@ -1,10 +1,12 @@
 //! USDC between the spot and the perpetual wallet, signed by the account's own key.
 
 use evenkeel_types::{Decimal, Exact, Usd};
+use serde_json::json;
 
 use super::action::UsdClassTransfer;
 use super::crypto::{Address, Signature, keccak, user_digest, word};
 use super::markets::pool;
+use super::numbers::usd;
 use super::server::Server;
 use super::views::withdrawable;
 
@@ -61,6 +63,9 @@ impl Server {
         let pool = pool().map_err(|_| missing())?;
         account.world.add_funds(&pool, change).map_err(|_| missing())?;
         account.spot = spot;
+        let delta =
+            json!({"type": "accountClassTransfer", "usdc": usd(amount.get()), "toPerp": action.to_perp});
+        account.ledger.push((self.now, delta));
         Ok(())
     }
 }

@@ -219,6 +219,21 @@ fn money_moves_between_the_wallets_with_the_masters_signature() {
         agent["response"],
         format!("Must deposit before performing actions. User: {}", bot.key.address())
     );
+    bot.server.deposit("main", "7".parse().unwrap()).unwrap();
+    bot.server.deposit("main", "-3".parse().unwrap()).unwrap();
+    let question =
+        json!({"type": "userNonFundingLedgerUpdates", "user": bot.account.to_string(), "startTime": 0});
+    let rows = bot.ask(question);
+    let deltas: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["delta"].clone()).collect();
+    assert_eq!(
+        deltas,
+        [
+            json!({"type": "accountClassTransfer", "usdc": "20.0", "toPerp": true}),
+            json!({"type": "accountClassTransfer", "usdc": "100.0", "toPerp": false}),
+            json!({"type": "deposit", "usdc": "7.0"}),
+            json!({"type": "withdraw", "usdc": "3.0", "nonce": bot.now.0, "fee": "0.0"}),
+        ]
+    );
 }
 
 #[test]
