@@ -13,6 +13,7 @@ use evenkeel_types::{
 };
 
 use crate::error::Result;
+use crate::stream::Stream;
 
 /// What a venue can report beyond [`Observe`](crate::Observe). A field is `None` where the venue does not have it; new
 /// fields break nobody.
@@ -29,6 +30,8 @@ pub struct ReadAbilities<'a> {
     pub wallets: Option<&'a dyn Wallets>,
     /// What can be told about key, account and budget before trading.
     pub diagnose: Option<&'a dyn Diagnose>,
+    /// What happens on the account, pushed by the venue.
+    pub stream: Option<&'a dyn Stream>,
 }
 
 impl ReadAbilities<'_> {

@@ -119,6 +119,7 @@ pub enum Operation {
     SetMarginMode,
     Snapshot,
     Stop,
+    Stream,
     TopUp,
     Transfer,
 }
@@ -153,7 +154,8 @@ impl Operation {
             | Operation::Quotes
             | Operation::ServerTime
             | Operation::Snapshot
-            | Operation::Stop => false,
+            | Operation::Stop
+            | Operation::Stream => false,
         }
     }
 
@@ -185,6 +187,7 @@ impl Operation {
             Operation::SetMarginMode => "setting the margin mode",
             Operation::Snapshot => "reading the account",
             Operation::Stop => "reading a stop order",
+            Operation::Stream => "listening to the venue",
             Operation::TopUp => "adding margin",
             Operation::Transfer => "moving money between wallets",
         }

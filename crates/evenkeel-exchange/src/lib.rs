@@ -15,6 +15,7 @@ mod clock;
 mod error;
 mod proof;
 mod request;
+mod stream;
 mod venue;
 
 pub use abilities::{
@@ -30,4 +31,5 @@ pub use clock::{Cancel, Clock};
 pub use error::{Effect, Error, ErrorKind, Operation, Result, chain};
 pub use proof::{Expected, LeverageProof, PROOF_LIFETIME, ProofError, leverage_of, prove_leverage};
 pub use request::{OrderRequest, RequestError};
+pub use stream::{Hint, Stream, Subscription};
 pub use venue::{FundingRate, Observe, Trade};

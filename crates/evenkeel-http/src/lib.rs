@@ -14,6 +14,7 @@
 mod base_url;
 mod call;
 mod failure;
+pub mod feed;
 mod hmac;
 pub mod json;
 mod limit;

@@ -116,3 +116,19 @@ impl StdError for TransportError {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
+
+/// rustls with the roots that browsers trust, compiled in.
+#[cfg(any(feature = "reqwest", feature = "websocket"))]
+pub(crate) fn tls() -> Result<rustls::ClientConfig, TransportError> {
+    // Named, because the process-wide default may be unset (then reqwest panics) or another crate's choice.
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| {
+            TransportError::new(TransportErrorKind::NotSent, "TLS could not be set up").with_source(error)
+        })?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}

@@ -12,7 +12,7 @@ use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 
 use crate::base_url::BaseUrl;
 
-use super::{MAX_ANSWER_BYTES, Transport, TransportError, TransportErrorKind};
+use super::{MAX_ANSWER_BYTES, Transport, TransportError, TransportErrorKind, tls};
 
 /// How long looking up, connecting and the TLS handshake may take together. Shorter than any sensible timeout of a
 /// call, so that a dead host ends as "not sent", which is proof, and not as "timed out", which is none.
@@ -164,18 +164,6 @@ impl fmt::Debug for ReqwestTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReqwestTransport").field("plain", &self.plain).finish_non_exhaustive()
     }
-}
-
-fn tls() -> Result<rustls::ClientConfig, TransportError> {
-    // Named, because the process-wide default may be unset (then reqwest panics) or another crate's choice.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| not_sent("TLS could not be set up").with_source(error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }
 
 fn not_sent(message: &'static str) -> TransportError {

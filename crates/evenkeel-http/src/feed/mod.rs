@@ -1,0 +1,65 @@
+//! Private streams: sockets as a port, and what keeps a subscription alive whatever the venue's protocol is.
+//!
+//! A venue crate says in a [`Protocol`] where to connect, what to say first and what messages mean, without any waiting.
+//! [`Feed`] does the rest: it connects, answers, pings, notices silence, reconnects with growing waits, and tells of every
+//! interruption as [`Hint::Resumed`](evenkeel_exchange::Hint::Resumed).
+
+mod driver;
+#[cfg(feature = "websocket")]
+mod over_tungstenite;
+mod protocol;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub use driver::Feed;
+#[cfg(feature = "websocket")]
+pub use over_tungstenite::WebSockets;
+pub use protocol::{Dial, Heard, Protocol, Rhythm};
+
+use crate::transport::TransportError;
+
+/// The largest message that is read. The largest of venues (a whole account with hundreds of positions) are below 1 MiB.
+pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// One message of a stream. Pings and pongs of the WebSocket protocol itself are answered below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)]
+pub enum Message {
+    /// Text.
+    Text(String),
+    /// Bytes; some venues compress their texts.
+    Binary(Bytes),
+}
+
+/// What opens sockets to a venue.
+#[async_trait]
+pub trait Sockets: fmt::Debug + Send + Sync {
+    /// Connects, within `timeout`, to a `wss://` address; to a `ws://` one only where the implementation was told that
+    /// this host and port may be talked to without encryption.
+    ///
+    /// # Errors
+    /// [`TransportError`]; its text holds no URL, as URLs of streams hold keys.
+    async fn open(&self, url: &str, timeout: Duration) -> Result<Box<dyn Socket>, TransportError>;
+}
+
+/// One open socket. Dropping it closes the connection.
+#[async_trait]
+pub trait Socket: fmt::Debug + Send {
+    /// Sends one text.
+    ///
+    /// # Errors
+    /// [`TransportError`] when the connection is broken.
+    async fn send(&mut self, text: &str) -> Result<(), TransportError>;
+
+    /// Waits for the next message. A dropped future loses none.
+    ///
+    /// # Errors
+    /// [`TransportError`] when the connection is closed or broken, and for messages over [`MAX_MESSAGE_BYTES`].
+    async fn receive(&mut self) -> Result<Message, TransportError>;
+}

@@ -1,0 +1,285 @@
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use evenkeel_exchange::{Clock, Error, ErrorKind, Hint, Operation, Subscription};
+use evenkeel_types::{Timestamp, VenueId};
+use futures_util::FutureExt as _;
+
+use super::{Dial, Feed, Heard, Message, Protocol, Rhythm, Socket, Sockets};
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// Time that passes only while somebody sleeps.
+#[derive(Debug, Default)]
+struct Virtual(AtomicU64);
+
+#[async_trait]
+impl Clock for Virtual {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        self.0.fetch_add(u64::try_from(wait.as_millis()).unwrap(), Ordering::SeqCst);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What the other side does on one connection.
+#[derive(Debug, Clone)]
+enum Step {
+    Say(&'static str),
+    /// Says nothing until this moment.
+    Until(u64),
+    Break,
+}
+
+/// Connections in the order in which they are made; none for one that fails.
+#[derive(Debug)]
+struct Script {
+    clock: Arc<Virtual>,
+    lines: Mutex<VecDeque<Option<Vec<Step>>>>,
+    /// What was said to the other side, and when.
+    said: Arc<Mutex<Vec<(u64, String)>>>,
+}
+
+#[derive(Debug)]
+struct Line {
+    clock: Arc<Virtual>,
+    steps: VecDeque<Step>,
+    said: Arc<Mutex<Vec<(u64, String)>>>,
+}
+
+#[async_trait]
+impl Sockets for Script {
+    async fn open(&self, url: &str, _: Duration) -> Result<Box<dyn Socket>, TransportError> {
+        self.said.lock().unwrap().push((self.clock.now().0, format!("open {url}")));
+        match self.lines.lock().unwrap().pop_front().flatten() {
+            Some(steps) => Ok(Box::new(Line {
+                clock: Arc::clone(&self.clock),
+                steps: steps.into(),
+                said: Arc::clone(&self.said),
+            })),
+            None => Err(TransportError::new(TransportErrorKind::NotSent, "no connection")),
+        }
+    }
+}
+
+#[async_trait]
+impl Socket for Line {
+    async fn send(&mut self, text: &str) -> Result<(), TransportError> {
+        self.said.lock().unwrap().push((self.clock.now().0, text.to_owned()));
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<Message, TransportError> {
+        if let Some(Step::Until(at)) = self.steps.front() {
+            if self.clock.now().0 < *at {
+                return pending().await;
+            }
+            self.steps.pop_front();
+        }
+        match self.steps.pop_front() {
+            Some(Step::Say(text)) => Ok(Message::Text(text.to_owned())),
+            Some(Step::Break) => Err(TransportError::new(TransportErrorKind::Broken, "closed")),
+            _ => pending().await,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Plain {
+    dials: u32,
+}
+
+fn refusal() -> Error {
+    Error::not_applied(ErrorKind::Auth, VenueId::new("test").unwrap(), Operation::Stream, "not you")
+}
+
+#[async_trait]
+impl Protocol for Plain {
+    async fn dial(&mut self) -> evenkeel_exchange::Result<Dial> {
+        self.dials += 1;
+        Ok(Dial { url: format!("wss://venue/{}", self.dials), say: vec!["login".to_owned()], at_once: false })
+    }
+
+    fn hear(&mut self, message: &Message) -> Heard {
+        let Message::Text(text) = message else { return Heard::Nothing };
+        match text.as_str() {
+            "welcome" => Heard::Say(vec!["subscribe".to_owned()]),
+            "subscribed" => Heard::Begun,
+            "account" => Heard::Hints(vec![Hint::Account]),
+            "flood" => Heard::Hints(vec![Hint::Account; 1000]),
+            "Ping" => Heard::Reply("Pong".to_owned()),
+            "expired" => Heard::Over("the key expired"),
+            "banned" => Heard::Refused(refusal()),
+            _ => Heard::Nothing,
+        }
+    }
+
+    fn rhythm(&self) -> Rhythm {
+        Rhythm {
+            ping: Some((Duration::from_secs(20), "ping".to_owned())),
+            silence: Duration::from_secs(60),
+            renew: None,
+        }
+    }
+}
+
+type Said = Arc<Mutex<Vec<(u64, String)>>>;
+
+fn feed(lines: &[Option<&[Step]>]) -> (Feed<Plain>, Arc<Virtual>, Said) {
+    let clock = Arc::new(Virtual::default());
+    let said = Said::default();
+    let lines = Mutex::new(lines.iter().map(|line| line.map(<[Step]>::to_vec)).collect());
+    let script = Script { clock: Arc::clone(&clock), lines, said: Arc::clone(&said) };
+    let feed = Feed::new(Plain::default(), Arc::new(script), clock.clone(), VenueId::new("test").unwrap());
+    (feed, clock, said)
+}
+
+fn texts(said: &Said) -> Vec<String> {
+    said.lock().unwrap().iter().map(|(_, text)| text.clone()).collect()
+}
+
+const LOGIN: [Step; 2] = [Step::Say("welcome"), Step::Say("subscribed")];
+
+#[tokio::test]
+async fn it_begins_when_the_subscription_stands_and_not_before() {
+    let (mut feed, _, said) =
+        feed(&[Some(&[LOGIN[0].clone(), Step::Say("noise"), LOGIN[1].clone(), Step::Say("account")])]);
+    assert!(said.lock().unwrap().is_empty());
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(texts(&said), ["open wss://venue/1", "login", "subscribe"]);
+    assert_eq!(feed.next().await.unwrap(), Hint::Account);
+}
+
+#[tokio::test]
+async fn an_interruption_is_told_and_survived() {
+    let mut first = LOGIN.to_vec();
+    first.extend([Step::Say("account"), Step::Break]);
+    let mut second = LOGIN.to_vec();
+    second.extend([Step::Say("expired")]);
+    let (mut feed, clock, _) = feed(&[Some(&first), Some(&second), Some(&LOGIN)]);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(feed.next().await.unwrap(), Hint::Account);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    // A quarter of a second after each first failure.
+    assert_eq!(clock.now().0, 500);
+}
+
+#[tokio::test]
+async fn waits_between_attempts_grow_and_the_caller_learns_of_it() {
+    let (mut feed, clock, said) = feed(&[None, None, None, None, None, None, Some(&LOGIN)]);
+    let error = feed.next().await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Transport, Operation::Stream));
+    // 250 + 500 + 1000 + 2000
+    assert_eq!(clock.now().0, 3750);
+    assert_eq!(texts(&said).len(), 5);
+    // It goes on where it was.
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(clock.now().0, 3750 + 4000 + 8000);
+}
+
+#[tokio::test]
+async fn silence_is_noticed_and_pings_keep_it_away() {
+    let mut quiet = LOGIN.to_vec();
+    // A pong after each ping, then nothing.
+    quiet.extend([Step::Until(20_000), Step::Say("pong"), Step::Until(40_000), Step::Say("pong")]);
+    let (mut feed, clock, said) = feed(&[Some(&quiet), Some(&LOGIN)]);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    let pings: Vec<u64> =
+        said.lock().unwrap().iter().filter(|(_, t)| t == "ping").map(|(at, _)| *at).collect();
+    assert_eq!(pings, [20_000, 40_000, 60_000, 80_000]);
+    // A minute after the last pong, and the wait before the next attempt.
+    assert_eq!(clock.now().0, 100_250);
+}
+
+#[tokio::test]
+async fn a_subscription_that_never_stands_is_given_up() {
+    let (mut feed, clock, _) = feed(&[Some(&[Step::Say("welcome")]), Some(&LOGIN)]);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(clock.now().0, 10_250);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_at_once() {
+    let (mut feed, clock, _) = feed(&[Some(&[Step::Say("banned")]), Some(&LOGIN)]);
+    assert_eq!(feed.next().await.unwrap_err().kind(), ErrorKind::Auth);
+    assert_eq!(clock.now().0, 0);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+}
+
+#[tokio::test]
+async fn more_hints_than_anybody_looks_at_are_one() {
+    let mut steps = LOGIN.to_vec();
+    steps.extend([Step::Say("Ping"), Step::Say("flood"), Step::Say("account")]);
+    let (mut feed, _, said) = feed(&[Some(&steps)]);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    assert_eq!(feed.next().await.unwrap(), Hint::Account);
+    assert_eq!(texts(&said).last().unwrap(), "Pong");
+}
+
+#[tokio::test]
+async fn a_dropped_wait_loses_nothing() {
+    let mut steps = LOGIN.to_vec();
+    steps.extend([Step::Until(1000), Step::Say("account")]);
+    let (mut feed, clock, _) = feed(&[Some(&steps)]);
+    assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
+    // Polled once, then dropped.
+    assert!(feed.next().now_or_never().is_none());
+    clock.0.store(1000, Ordering::SeqCst);
+    assert_eq!(feed.next().await.unwrap(), Hint::Account);
+}
+
+#[cfg(feature = "websocket")]
+mod sockets {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::Message as Wire;
+
+    use super::*;
+    use crate::feed::WebSockets;
+
+    #[tokio::test]
+    async fn texts_go_both_ways_and_a_closed_stream_is_an_error() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            let heard = socket.next().await.unwrap().unwrap();
+            socket.send(Wire::Ping("x".into())).await.unwrap();
+            socket.send(Wire::text(format!("you said {heard}"))).await.unwrap();
+            socket.send(Wire::binary(vec![1, 2])).await.unwrap();
+            socket.close(None).await.unwrap();
+        });
+        let sockets = WebSockets::to(&format!("http://{host}").parse().unwrap()).unwrap();
+        let mut socket = sockets.open(&format!("ws://{host}/private"), Duration::from_secs(5)).await.unwrap();
+        socket.send("hello").await.unwrap();
+        assert_eq!(socket.receive().await.unwrap(), Message::Text("you said hello".to_owned()));
+        assert_eq!(socket.receive().await.unwrap(), Message::Binary(vec![1, 2].into()));
+        assert_eq!(socket.receive().await.unwrap_err().kind(), TransportErrorKind::Broken);
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn without_encryption_only_the_named_server_is_reached_and_no_error_quotes_the_address() {
+        let sockets = WebSockets::to(&"http://127.0.0.1:1".parse().unwrap()).unwrap();
+        for url in
+            ["ws://127.0.0.1:2/canary", "ws://127.0.0.1:1@canary/", "http://127.0.0.1:1/canary", "canary"]
+        {
+            let error = sockets.open(url, Duration::from_secs(1)).await.unwrap_err();
+            assert_eq!(error.kind(), TransportErrorKind::NotSent, "{url}");
+            assert!(!evenkeel_exchange::chain(&error).contains("canary"));
+        }
+        let refused =
+            sockets.open("ws://127.0.0.1:1/?listenKey=canary", Duration::from_secs(1)).await.unwrap_err();
+        assert!(!evenkeel_exchange::chain(&refused).contains("canary"), "{refused:?}");
+        assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");
+    }
+}
