@@ -10,6 +10,7 @@ use std::str::FromStr;
 ///
 /// let venue: BaseUrl = "https://api.example.com/".parse()?;
 /// assert_eq!((venue.as_str(), venue.plain_host()), ("https://api.example.com", None));
+/// assert_eq!(venue.websocket(), "wss://api.example.com");
 /// let local: BaseUrl = "http://127.0.0.1:3001".parse()?;
 /// assert_eq!((local.authority(), local.plain_host()), ("127.0.0.1:3001", Some("127.0.0.1:3001")));
 /// // A port is named where the connection is not encrypted, so that nothing else is ever reached.
@@ -38,6 +39,12 @@ impl BaseUrl {
     #[must_use]
     pub fn authority(&self) -> &str {
         self.0.split_once("://").map_or("", |(_, authority)| authority)
+    }
+
+    /// The same server for WebSockets: `wss://` for `https://`, `ws://` for `http://`.
+    #[must_use]
+    pub fn websocket(&self) -> String {
+        self.0.replacen("http", "ws", 1)
     }
 
     /// Host and port where the connection is not encrypted: the only one that a transport may talk to so.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{Clock, SystemClock};
+use evenkeel_http::feed::{Sockets, WebSockets};
 use evenkeel_http::{BaseUrl, InvalidBaseUrl, ReqwestTransport, Secret, Transport};
 use evenkeel_types::Capabilities;
 
@@ -306,6 +307,7 @@ pub struct Builder {
     base_url: Option<String>,
     clock: Option<Arc<dyn Clock>>,
     transport: Option<Arc<dyn Transport>>,
+    sockets: Option<Arc<dyn Sockets>>,
     capabilities: Option<Capabilities>,
     validity: Option<Duration>,
     timeout: Option<Duration>,
@@ -318,6 +320,7 @@ pub(crate) struct Settings {
     pub(crate) base_url: BaseUrl,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) sockets: Arc<dyn Sockets>,
     pub(crate) capabilities: Capabilities,
     pub(crate) timeout: Duration,
     pub(crate) dexes: Vec<String>,
@@ -366,6 +369,13 @@ impl Builder {
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// What opens the private stream; tungstenite with rustls where nothing is given.
+    #[must_use]
+    pub fn sockets(mut self, sockets: Arc<dyn Sockets>) -> Self {
+        self.sockets = Some(sockets);
         self
     }
 
@@ -437,6 +447,12 @@ impl Builder {
                 ReqwestTransport::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
             ),
         };
+        let sockets = match self.sockets {
+            Some(sockets) => sockets,
+            None => Arc::new(
+                WebSockets::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
+            ),
+        };
         let mut capabilities = self.capabilities.unwrap_or_else(capabilities);
         // Every action carries it, so it is a fact.
         capabilities.request_validity = Some(validity);
@@ -445,6 +461,7 @@ impl Builder {
             base_url,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             transport,
+            sockets,
             capabilities,
             timeout: self.timeout.unwrap_or(ANSWER_TIMEOUT),
             dexes: self.dexes,

@@ -9,6 +9,7 @@ mod memory;
 mod plumbing;
 mod reader;
 mod reports;
+mod stream;
 mod trader;
 
 pub use reader::Reader;

@@ -8,6 +8,7 @@ mod price;
 mod report;
 mod setter;
 mod snapshot;
+pub(crate) mod stream;
 
 pub use account::{
     AccountConfig, AccountState, Asset, Held, PositionRow, SymbolSetting, decode_account,

@@ -10,6 +10,7 @@ mod market;
 mod order;
 mod settings;
 mod snapshot;
+pub(crate) mod stream;
 mod time;
 
 pub use account::{Balance, HeldPosition, decode_balance, decode_positions};

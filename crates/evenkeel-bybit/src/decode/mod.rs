@@ -11,6 +11,7 @@ mod order;
 mod position;
 mod price;
 mod snapshot;
+pub(crate) mod stream;
 mod tiers;
 
 pub use account::{

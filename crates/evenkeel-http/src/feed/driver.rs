@@ -137,11 +137,13 @@ impl<P: Protocol> Feed<P> {
     }
 
     async fn hear(&mut self, message: &Message) -> std::result::Result<(), End> {
-        let heard = self.protocol.hear(message);
         if let Some(line) = &mut self.line {
             line.heard = self.clock.now();
         }
-        match heard {
+        if *message == Message::Alive {
+            return Ok(());
+        }
+        match self.protocol.hear(message) {
             Heard::Nothing => {}
             Heard::Begun => self.begin(),
             Heard::Hints(hints) if hints.len() > MAX_HINTS => self.hints.push_back(Hint::Resumed),

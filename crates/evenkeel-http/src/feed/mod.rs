@@ -27,7 +27,7 @@ use crate::transport::TransportError;
 /// The largest message that is read. The largest of venues (a whole account with hundreds of positions) are below 1 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// One message of a stream. Pings and pongs of the WebSocket protocol itself are answered below.
+/// One message of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Message {
@@ -35,6 +35,8 @@ pub enum Message {
     Text(String),
     /// Bytes; some venues compress their texts.
     Binary(Bytes),
+    /// A ping or pong of the WebSocket protocol itself; a ping is answered below. It only says that the connection lives.
+    Alive,
 }
 
 /// What opens sockets to a venue.

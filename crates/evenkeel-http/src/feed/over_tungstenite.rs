@@ -97,15 +97,13 @@ impl Socket for Open {
 
     async fn receive(&mut self) -> Result<Message, TransportError> {
         let broken = |message| Err(TransportError::new(TransportErrorKind::Broken, message));
-        loop {
-            match self.0.next().await {
-                Some(Ok(Wire::Text(text))) => return Ok(Message::Text(text.as_str().to_owned())),
-                Some(Ok(Wire::Binary(bytes))) => return Ok(Message::Binary(bytes)),
-                Some(Ok(Wire::Close(_))) | None => return broken("the venue closed the stream"),
-                // Pings are answered by the library with the next reading.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return broken(what(&error)),
-            }
+        match self.0.next().await {
+            Some(Ok(Wire::Text(text))) => Ok(Message::Text(text.as_str().to_owned())),
+            Some(Ok(Wire::Binary(bytes))) => Ok(Message::Binary(bytes)),
+            Some(Ok(Wire::Close(_))) | None => broken("the venue closed the stream"),
+            // The library answers pings with the next reading or writing.
+            Some(Ok(_)) => Ok(Message::Alive),
+            Some(Err(error)) => broken(what(&error)),
         }
     }
 }

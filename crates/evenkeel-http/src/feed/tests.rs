@@ -261,6 +261,7 @@ mod sockets {
         let sockets = WebSockets::to(&format!("http://{host}").parse().unwrap()).unwrap();
         let mut socket = sockets.open(&format!("ws://{host}/private"), Duration::from_secs(5)).await.unwrap();
         socket.send("hello").await.unwrap();
+        assert_eq!(socket.receive().await.unwrap(), Message::Alive);
         assert_eq!(socket.receive().await.unwrap(), Message::Text("you said hello".to_owned()));
         assert_eq!(socket.receive().await.unwrap(), Message::Binary(vec![1, 2].into()));
         assert_eq!(socket.receive().await.unwrap_err().kind(), TransportErrorKind::Broken);

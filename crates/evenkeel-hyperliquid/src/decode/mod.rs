@@ -12,6 +12,7 @@ mod orders;
 mod settings;
 mod snapshot;
 mod standing;
+pub(crate) mod stream;
 mod wallet;
 
 pub use account::{ClearinghouseState, HeldPosition, MarginSummary, decode_clearinghouse_state};

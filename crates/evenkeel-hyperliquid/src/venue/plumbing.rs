@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
+use evenkeel_http::feed::Sockets;
 use evenkeel_http::json::DecodeError;
 use evenkeel_http::{BaseUrl, Client, ClockOffset, Failure, Limiter, Quota, Sent, Urgency, VenueClock};
 use evenkeel_types::{Capabilities, Symbol, Timestamp, VenueId};
@@ -64,7 +65,8 @@ pub(super) struct Plumbing {
     client: Client,
     pub(super) venue: VenueId,
     pub(super) environment: Environment,
-    base_url: BaseUrl,
+    pub(super) base_url: BaseUrl,
+    pub(super) sockets: Arc<dyn Sockets>,
     pub(super) clock: Arc<dyn Clock>,
     timeout: Duration,
     pub(super) account: Account,
@@ -86,6 +88,7 @@ impl Plumbing {
             // The venue meters each IP address: all connectors of this process to one host share a budget.
             limiter: Limiter::shared(settings.base_url.authority(), quota),
             base_url: settings.base_url,
+            sockets: settings.sockets,
             clock: settings.clock,
             timeout: settings.timeout,
             account,
