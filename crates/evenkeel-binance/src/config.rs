@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{Clock, SystemClock};
+use evenkeel_http::feed::{Sockets, WebSockets};
 use evenkeel_http::{
     BaseUrl, InvalidBaseUrl, ReqwestTransport, Secret, Transport, one_line, sensitive_header,
 };
@@ -44,6 +45,13 @@ impl Environment {
         match self {
             Environment::Mainnet => "https://fapi.binance.com",
             Environment::Demo => "https://demo-fapi.binance.com",
+        }
+    }
+
+    fn stream_url(self) -> &'static str {
+        match self {
+            Environment::Mainnet => "wss://fstream.binance.com",
+            Environment::Demo => "wss://demo-fstream.binance.com",
         }
     }
 
@@ -201,6 +209,7 @@ pub struct Builder {
     base_url: Option<String>,
     clock: Option<Arc<dyn Clock>>,
     transport: Option<Arc<dyn Transport>>,
+    sockets: Option<Arc<dyn Sockets>>,
     capabilities: Option<Capabilities>,
     validity: Option<Duration>,
     timeout: Option<Duration>,
@@ -216,6 +225,8 @@ pub(crate) struct Settings {
     pub(crate) wallet_url: Option<BaseUrl>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) sockets: Arc<dyn Sockets>,
+    pub(crate) stream_url: String,
     pub(crate) capabilities: Capabilities,
     pub(crate) timeout: Duration,
     pub(crate) validity: Duration,
@@ -263,6 +274,13 @@ impl Builder {
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// What opens the private stream; tungstenite with rustls where nothing is given.
+    #[must_use]
+    pub fn sockets(mut self, sockets: Arc<dyn Sockets>) -> Self {
+        self.sockets = Some(sockets);
         self
     }
 
@@ -322,6 +340,17 @@ impl Builder {
                 ReqwestTransport::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
             ),
         };
+        let sockets = match self.sockets {
+            Some(sockets) => sockets,
+            None => Arc::new(
+                WebSockets::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
+            ),
+        };
+        // Another server has its streams beside its calls.
+        let stream_url = match self.base_url {
+            Some(_) => base_url.websocket(),
+            None => environment.stream_url().to_owned(),
+        };
         let mut capabilities = self.capabilities.unwrap_or_else(capabilities);
         // Every signed request carries it, so it is a fact.
         capabilities.request_validity = Some(validity);
@@ -333,6 +362,8 @@ impl Builder {
             wallet_url: wallet_url.transpose()?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             transport,
+            sockets,
+            stream_url,
             capabilities,
             timeout: self.timeout.unwrap_or(ANSWER_TIMEOUT),
             validity,

@@ -36,6 +36,7 @@ pub(crate) enum Pool {
 pub(crate) enum Method {
     Get,
     Post,
+    Put,
     Delete,
 }
 
@@ -44,6 +45,7 @@ impl Method {
         match self {
             Method::Get => http::Method::GET,
             Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
             Method::Delete => http::Method::DELETE,
         }
     }
@@ -62,6 +64,8 @@ pub(crate) struct Call {
     pub(crate) weight_all: u32,
     pub(crate) pool: Pool,
     pub(crate) signed: bool,
+    /// Whether the key goes along: always where it is signed, and with the stream's keys.
+    pub(crate) keyed: bool,
     /// Whether it may use the reserved share.
     pub(crate) urgency: Urgency,
 }
@@ -75,6 +79,7 @@ const fn call(name: &'static str, method: Method, path: &'static str, weight: u3
         weight_all: weight,
         pool: Pool::Requests,
         signed: true,
+        keyed: true,
         urgency: Urgency::Ordinary,
     }
 }
@@ -89,7 +94,7 @@ const fn urgent(name: &'static str, method: Method, path: &'static str, weight: 
 }
 
 const fn public(name: &'static str, path: &'static str, weight: u32, weight_all: u32) -> Call {
-    Call { signed: false, weight_all, ..get(name, path, weight) }
+    Call { signed: false, keyed: false, weight_all, ..get(name, path, weight) }
 }
 
 const fn listed(name: &'static str, path: &'static str, weight: u32, weight_all: u32) -> Call {
@@ -139,6 +144,12 @@ pub(crate) const MARGIN_TYPE: Call = call("marginType", Method::Post, "/fapi/v1/
 pub(crate) const POSITION_MARGIN: Call = call("positionMargin", Method::Post, "/fapi/v1/positionMargin", 1);
 pub(crate) const COUNTDOWN: Call =
     urgent("countdownCancelAll", Method::Post, "/fapi/v1/countdownCancelAll", 10);
+
+/// Gives out the key of the private stream, or the one there is, and keeps it alive for another hour.
+pub(crate) const LISTEN_KEY: Call =
+    Call { signed: false, ..call("listenKey", Method::Post, "/fapi/v1/listenKey", 1) };
+/// Keeps it alive for another hour.
+pub(crate) const KEEP_LISTEN_KEY: Call = Call { method: Method::Put, ..LISTEN_KEY };
 
 /// Its weight is that of the wallet documentation (*User Universal Transfer*, 2026-10).
 pub(crate) const TRANSFER: Call = Call {

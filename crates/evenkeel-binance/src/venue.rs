@@ -10,6 +10,7 @@ mod memory;
 mod plumbing;
 mod reader;
 mod reports;
+mod stream;
 mod trader;
 mod transfers;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{Clock, SystemClock};
+use evenkeel_http::feed::{Sockets, WebSockets};
 use evenkeel_http::{
     BaseUrl, HmacKey, InvalidBaseUrl, ReqwestTransport, Secret, Transport, sensitive_header,
 };
@@ -45,6 +46,13 @@ impl Environment {
         match self {
             Environment::Mainnet => "https://open-api.bingx.com",
             Environment::Demo => "https://open-api-vst.bingx.com",
+        }
+    }
+
+    fn stream_url(self) -> &'static str {
+        match self {
+            Environment::Mainnet => "wss://open-api-swap.bingx.com",
+            Environment::Demo => "wss://vst-open-api-ws.bingx.com",
         }
     }
 
@@ -202,6 +210,7 @@ pub struct Builder {
     base_url: Option<String>,
     clock: Option<Arc<dyn Clock>>,
     transport: Option<Arc<dyn Transport>>,
+    sockets: Option<Arc<dyn Sockets>>,
     capabilities: Option<Capabilities>,
     validity: Option<Duration>,
     timeout: Option<Duration>,
@@ -215,6 +224,8 @@ pub(crate) struct Settings {
     pub(crate) base_url: BaseUrl,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) sockets: Arc<dyn Sockets>,
+    pub(crate) stream_url: String,
     pub(crate) capabilities: Capabilities,
     pub(crate) timeout: Duration,
     pub(crate) validity: Duration,
@@ -261,6 +272,13 @@ impl Builder {
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// What opens the private stream; tungstenite with rustls where nothing is given.
+    #[must_use]
+    pub fn sockets(mut self, sockets: Arc<dyn Sockets>) -> Self {
+        self.sockets = Some(sockets);
         self
     }
 
@@ -318,6 +336,17 @@ impl Builder {
                 ReqwestTransport::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
             ),
         };
+        let sockets = match self.sockets {
+            Some(sockets) => sockets,
+            None => Arc::new(
+                WebSockets::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
+            ),
+        };
+        // Another server has its streams beside its calls.
+        let stream_url = match self.base_url {
+            Some(_) => base_url.websocket(),
+            None => environment.stream_url().to_owned(),
+        };
         let mut capabilities = self.capabilities.unwrap_or_else(capabilities);
         // Every signed request carries it.
         capabilities.request_validity = Some(validity);
@@ -328,6 +357,8 @@ impl Builder {
             base_url,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             transport,
+            sockets,
+            stream_url,
             capabilities,
             timeout: self.timeout.unwrap_or(ANSWER_TIMEOUT),
             validity,

@@ -27,6 +27,7 @@ pub(crate) struct Endpoint {
 pub(crate) enum Method {
     Get,
     Post,
+    Put,
     Delete,
 }
 
@@ -35,6 +36,7 @@ impl Method {
         match self {
             Method::Get => http::Method::GET,
             Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
             Method::Delete => http::Method::DELETE,
         }
     }
@@ -48,7 +50,7 @@ impl Endpoint {
 
     /// Whether its answer can have no envelope where it succeeds: its fields stand at the top, without a code.
     pub(crate) fn is_bare(&self) -> bool {
-        *self == KEY_RIGHTS || *self == TRANSFER
+        [KEY_RIGHTS, TRANSFER, LISTEN_KEY, KEEP_LISTEN_KEY].contains(self)
     }
 
     /// What one user may call in a second.
@@ -82,7 +84,7 @@ const fn urgent(read: Endpoint) -> Endpoint {
     Endpoint { urgency: Urgency::ReducesRisk, ..read }
 }
 
-use Method::{Delete, Get, Post};
+use Method::{Delete, Get, Post, Put};
 
 pub(crate) const SERVER_TIME: Endpoint = public("server/time", "/openApi/swap/v2/server/time");
 pub(crate) const CONTRACTS: Endpoint = public("quote/contracts", "/openApi/swap/v2/quote/contracts");
@@ -132,6 +134,12 @@ pub(crate) const POSITION_MARGIN: Endpoint =
 /// Documented on the page about accounts, not on that of perpetuals; whether its answer has an envelope is not shown.
 pub(crate) const TRANSFER: Endpoint = call("asset/v1/transfer", Post, "/openApi/api/asset/v1/transfer", 2);
 
+/// Gives out the key of the private stream, for an hour.
+pub(crate) const LISTEN_KEY: Endpoint =
+    call("user/auth/userDataStream", Post, "/openApi/user/auth/userDataStream", 2);
+/// Keeps it alive for another hour.
+pub(crate) const KEEP_LISTEN_KEY: Endpoint = Endpoint { method: Put, ..LISTEN_KEY };
+
 /// Public calls of one address: 500 in ten seconds.
 pub(crate) const MARKET_10_S: Quota = Quota::new(500, Duration::from_secs(10), 20);
 /// And 1 000 in a minute.
@@ -167,6 +175,8 @@ mod tests {
         SET_MARGIN_TYPE,
         POSITION_MARGIN,
         TRANSFER,
+        LISTEN_KEY,
+        KEEP_LISTEN_KEY,
     ];
 
     #[test]
@@ -180,7 +190,8 @@ mod tests {
                     | "trade/assetMode"
                     | "trade/marginType"
                     | "trade/positionMargin"
-                    | "asset/v1/transfer",
+                    | "asset/v1/transfer"
+                    | "user/auth/userDataStream",
                     _,
                 ) => 2,
                 _ => 5,

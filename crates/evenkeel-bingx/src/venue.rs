@@ -13,6 +13,7 @@ mod reader;
 mod reports;
 mod rules;
 mod stops;
+mod stream;
 mod trader;
 
 pub use reader::Reader;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{Clock, SystemClock};
+use evenkeel_http::feed::{Sockets, WebSockets};
 use evenkeel_http::{
     BaseUrl, HmacKey, InvalidBaseUrl, ReqwestTransport, Secret, Transport, sensitive_header,
 };
@@ -45,6 +46,14 @@ impl Environment {
             Environment::Mainnet => "https://api.bybit.com",
             Environment::Testnet => "https://api-testnet.bybit.com",
             Environment::Demo => "https://api-demo.bybit.com",
+        }
+    }
+
+    fn stream_url(self) -> &'static str {
+        match self {
+            Environment::Mainnet => "wss://stream.bybit.com",
+            Environment::Testnet => "wss://stream-testnet.bybit.com",
+            Environment::Demo => "wss://stream-demo.bybit.com",
         }
     }
 }
@@ -186,6 +195,7 @@ pub struct Builder {
     base_url: Option<String>,
     clock: Option<Arc<dyn Clock>>,
     transport: Option<Arc<dyn Transport>>,
+    sockets: Option<Arc<dyn Sockets>>,
     capabilities: Option<Capabilities>,
     validity: Option<Duration>,
     timeout: Option<Duration>,
@@ -200,6 +210,8 @@ pub(crate) struct Settings {
     pub(crate) base_url: BaseUrl,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) sockets: Arc<dyn Sockets>,
+    pub(crate) stream_url: String,
     pub(crate) capabilities: Capabilities,
     pub(crate) timeout: Duration,
     pub(crate) validity: Duration,
@@ -247,6 +259,13 @@ impl Builder {
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// What opens the private stream; tungstenite with rustls where nothing is given.
+    #[must_use]
+    pub fn sockets(mut self, sockets: Arc<dyn Sockets>) -> Self {
+        self.sockets = Some(sockets);
         self
     }
 
@@ -312,6 +331,17 @@ impl Builder {
                 ReqwestTransport::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
             ),
         };
+        let sockets = match self.sockets {
+            Some(sockets) => sockets,
+            None => Arc::new(
+                WebSockets::to(&base_url).map_err(|error| ConfigError::Transport(error.to_string()))?,
+            ),
+        };
+        // Another server has its streams beside its calls.
+        let stream_url = match self.base_url {
+            Some(_) => base_url.websocket(),
+            None => environment.stream_url().to_owned(),
+        };
         let mut capabilities = self.capabilities.unwrap_or_else(capabilities);
         // Every signed request carries it.
         capabilities.request_validity = Some(validity);
@@ -328,6 +358,8 @@ impl Builder {
             base_url,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             transport,
+            sockets,
+            stream_url,
             capabilities,
             timeout: self.timeout.unwrap_or(ANSWER_TIMEOUT),
             validity,

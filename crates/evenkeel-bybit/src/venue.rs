@@ -13,6 +13,7 @@ mod reports;
 mod rules;
 mod settings;
 mod stops;
+mod stream;
 mod trader;
 
 pub use reader::Reader;

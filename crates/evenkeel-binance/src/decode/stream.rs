@@ -5,6 +5,14 @@ use evenkeel_http::feed::Heard;
 use evenkeel_types::{ClientOrderId, Symbol};
 use serde_json::Value;
 
+/// The key of the stream, which becomes part of an address: letters and digits. `None` for anything else.
+pub(crate) fn listen_key(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let key = answer.get("listenKey")?.as_str()?;
+    let fine = !key.is_empty() && key.len() <= 256 && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    fine.then(|| key.to_owned())
+}
+
 /// Reads one message.
 pub(crate) fn hear(text: &str) -> Heard {
     let Ok(message) = serde_json::from_str::<Value>(text) else { return Heard::Nothing };
@@ -99,6 +107,24 @@ mod tests {
         assert_eq!(hints(&config), [setting]);
         let mode = json!({"e": "ACCOUNT_CONFIG_UPDATE", "ai": {"j": true}});
         assert_eq!(hints(&mode), [Hint::Setting { symbol: None }]);
+    }
+
+    #[test]
+    fn a_key_that_is_no_part_of_an_address_is_none() {
+        assert_eq!(
+            listen_key(br#"{"listenKey":"pqia91ma19a5s61cv6a81va65s"}"#).as_deref(),
+            Some("pqia91ma19a5s61cv6a81va65s")
+        );
+        for body in [
+            "{}",
+            r#"{"listenKey":""}"#,
+            r#"{"listenKey":"a/b"}"#,
+            r#"{"listenKey":"a?b"}"#,
+            r#"{"listenKey":7}"#,
+            "",
+        ] {
+            assert_eq!(listen_key(body.as_bytes()), None, "{body}");
+        }
     }
 
     #[test]

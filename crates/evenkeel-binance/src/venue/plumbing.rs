@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, Error, ErrorKind, Operation, Result};
+use evenkeel_http::feed::Sockets;
 use evenkeel_http::{
     BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, SentOrders, Urgency, Usage, VenueClock, acquire_all,
 };
@@ -87,6 +88,10 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn body(&self) -> Body<'_> {
         Body::new(&self.name, &self.bytes)
     }
@@ -99,6 +104,8 @@ pub(super) struct Plumbing {
     pub(super) venue: VenueId,
     pub(super) environment: Environment,
     base_url: BaseUrl,
+    pub(super) sockets: Arc<dyn Sockets>,
+    pub(super) stream_url: String,
     wallet_url: Option<BaseUrl>,
     pub(super) clock: Arc<dyn Clock>,
     timeout: Duration,
@@ -135,6 +142,8 @@ impl Plumbing {
             sent: SentOrders::of(&format!("{host}/{account}")),
             transfers: shared(format!("{host}/{account}/transfers"), endpoints::TRANSFERS),
             base_url: settings.base_url,
+            sockets: settings.sockets,
+            stream_url: settings.stream_url,
             wallet_url: settings.wallet_url,
             clock: settings.clock,
             timeout: settings.timeout,
@@ -299,7 +308,7 @@ impl Plumbing {
         };
         let uri = format!("{server}{}{mark}{query}", call.path);
         let mut prepared = http::Request::builder().method(call.method.http()).uri(uri);
-        if call.signed {
+        if call.keyed {
             prepared = prepared.header(API_KEY, self.credentials.header.clone());
         }
         // Never the builder's own words: they could hold the URL.

@@ -189,6 +189,7 @@ impl Observe for Reader {
         abilities.funding_payments = Some(self);
         abilities.wallets = Some(self);
         abilities.diagnose = Some(self);
+        abilities.stream = Some(self);
         abilities
     }
 }

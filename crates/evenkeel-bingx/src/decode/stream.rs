@@ -31,6 +31,15 @@ pub(crate) fn text(message: &Message) -> Option<String> {
     (read <= MAX_MESSAGE_BYTES).then_some(text)
 }
 
+/// The key of the stream, which becomes part of an address: letters and digits. `None` for anything else.
+pub(crate) fn listen_key(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let answer = answer.get("data").filter(|data| data.is_object()).unwrap_or(&answer);
+    let key = answer.get("listenKey")?.as_str()?;
+    let fine = !key.is_empty() && key.len() <= 256 && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    fine.then(|| key.to_owned())
+}
+
 /// Reads one message.
 pub(crate) fn hear(text: &str, settings: &mut Settings) -> Heard {
     if text == "Ping" {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
+use evenkeel_http::feed::Sockets;
 use evenkeel_http::json::{DecodeError, DecodeErrorKind};
 use evenkeel_http::{BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, Urgency, VenueClock, acquire_all};
 use evenkeel_types::{AccountId, Capabilities, Timestamp, VenueId};
@@ -70,6 +71,8 @@ pub(super) struct Plumbing {
     pub(super) account: Option<AccountId>,
     credentials: Credentials,
     base_url: BaseUrl,
+    pub(super) sockets: Arc<dyn Sockets>,
+    pub(super) stream_url: String,
     /// Names of limits begin with it: what the venue counts by.
     scope: String,
     pub(super) clock: Arc<dyn Clock>,
@@ -104,6 +107,8 @@ impl Plumbing {
             ],
             signed: limiter("account/10s", endpoints::ACCOUNT_10_S),
             base_url: settings.base_url,
+            sockets: settings.sockets,
+            stream_url: settings.stream_url,
             started: settings.clock.now(),
             started_by_venue: OnceLock::new(),
             clock: settings.clock,
@@ -230,6 +235,8 @@ impl Plumbing {
         match refused {
             Ok(None) => Ok(()),
             Ok(Some(refused)) => Err(refusal(refused)),
+            // Keeping a listen key alive is answered with nothing.
+            Err(_) if endpoint.is_bare() && sent.body.is_empty() => Ok(()),
             // Its decoder says whether it is what it should be.
             Err(error) if endpoint.is_bare() && error.kind() == DecodeErrorKind::Missing => Ok(()),
             Err(error) => Err(undecoded(&error)),

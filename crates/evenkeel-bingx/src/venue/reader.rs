@@ -259,6 +259,7 @@ impl Observe for Reader {
         abilities.funding_history = Some(self);
         abilities.funding_payments = Some(self);
         abilities.diagnose = Some(self);
+        abilities.stream = Some(self);
         abilities
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Operation, Result};
+use evenkeel_http::feed::Sockets;
 use evenkeel_http::json::DecodeError;
 use evenkeel_http::{
     BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, SentOrders, Urgency, Usage, VenueClock, acquire_all,
@@ -13,6 +14,7 @@ use evenkeel_types::{AccountId, Capabilities, FeeRates, Timestamp, VenueId};
 use http::HeaderValue;
 
 use crate::config::{Credentials, Environment, Settings};
+use crate::decode::stream::login;
 use crate::decode::{Body, decode_envelope, decode_server_time};
 use crate::encode::Query;
 use crate::endpoints::{self, Endpoint};
@@ -73,6 +75,8 @@ pub(super) struct Plumbing {
     pub(super) fees: Option<FeeRates>,
     credentials: Credentials,
     base_url: BaseUrl,
+    pub(super) sockets: Arc<dyn Sockets>,
+    pub(super) stream_url: String,
     /// Host and account: names of the account's limits begin with it.
     scope: String,
     /// What was sent with this key.
@@ -102,6 +106,8 @@ impl Plumbing {
             credentials: settings.credentials,
             address: Limiter::shared(&format!("{host}/address"), endpoints::ADDRESS),
             base_url: settings.base_url,
+            sockets: settings.sockets,
+            stream_url: settings.stream_url,
             clock: settings.clock,
             timeout: settings.timeout,
             validity: settings.validity,
@@ -220,8 +226,14 @@ impl Plumbing {
     }
 
     /// Whatever the venue says of a key, ours is not told again.
-    fn redacted(&self, failure: Failure) -> Failure {
+    pub(super) fn redacted(&self, failure: Failure) -> Failure {
         Failure { message: failure.message.replace(self.credentials.key.expose(), "***"), ..failure }
+    }
+
+    /// The login of the private stream; the signature ends at `expires`, by the venue's clock.
+    pub(super) fn login(&self, expires: Timestamp) -> String {
+        let signature = sign::signature(&self.credentials.secret, &sign::stream_payload(expires.0));
+        login(self.credentials.key.expose(), expires.0, &signature)
     }
 
     /// Signs what is sent, where it is signed.

@@ -1,0 +1,62 @@
+//! The private stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_exchange::{Operation, Result, Stream, Subscription, async_trait};
+use evenkeel_http::Failure;
+use evenkeel_http::feed::{Dial, Feed, Heard, Message, Protocol, Rhythm};
+
+use super::reader::Reader;
+use super::rules::Accounts;
+use crate::decode::stream::{Leverages, PING, hear};
+use crate::error::refusal;
+
+/// How long the signature of a login lasts. It is used at once.
+const LOGIN_VALID: Duration = Duration::from_secs(10);
+/// As often as the venue asks for.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// Three pings without an answer.
+const SILENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+struct Private {
+    accounts: Arc<Accounts>,
+    leverages: Leverages,
+}
+
+impl Stream for Reader {
+    fn subscribe(&self) -> Box<dyn Subscription> {
+        let plumbing = self.plumbing();
+        let protocol = Private { accounts: Arc::clone(&self.accounts), leverages: Leverages::new() };
+        let (sockets, clock) = (Arc::clone(&plumbing.sockets), Arc::clone(&plumbing.clock));
+        Box::new(Feed::new(protocol, sockets, clock, plumbing.venue.clone()))
+    }
+}
+
+#[async_trait]
+impl Protocol for Private {
+    async fn dial(&mut self) -> Result<Dial> {
+        let plumbing = &self.accounts.plumbing;
+        let now = plumbing.venue_now().await;
+        let now = now.map_err(|failure| plumbing.error(Operation::Stream, &failure.unwritten()))?;
+        Ok(Dial {
+            url: format!("{}/v5/private", plumbing.stream_url),
+            say: vec![plumbing.login(now.after(LOGIN_VALID))],
+            at_once: false,
+        })
+    }
+
+    fn hear(&mut self, message: &Message) -> Heard {
+        let Message::Text(text) = message else { return Heard::Nothing };
+        hear(text, &mut self.leverages).unwrap_or_else(|(code, text)| {
+            let plumbing = &self.accounts.plumbing;
+            let failure: Failure = plumbing.redacted(refusal(&code, &text));
+            Heard::Refused(plumbing.error(Operation::Stream, &failure.unwritten()))
+        })
+    }
+
+    fn rhythm(&self) -> Rhythm {
+        Rhythm { ping: Some((PING_EVERY, PING.to_owned())), silence: SILENCE, renew: None }
+    }
+}
