@@ -99,7 +99,7 @@ mod borrowed {
     use serde_json::value::RawValue;
 
     #[derive(Deserialize)]
-    pub struct Info<'a> {
+    pub(crate) struct Info<'a> {
         #[serde(borrow)]
         symbols: Vec<Listing<'a>>,
     }
@@ -130,7 +130,7 @@ mod borrowed {
     }
 
     #[derive(Deserialize)]
-    pub struct Tiers<'a> {
+    pub(crate) struct Tiers<'a> {
         symbol: &'a str,
         #[serde(borrow)]
         brackets: Vec<Tier<'a>>,
@@ -155,7 +155,7 @@ mod borrowed {
         Decimal::from_str_exact(text).expect("a number")
     }
 
-    pub fn read(info: &[u8], brackets: &[u8]) -> usize {
+    pub(crate) fn read(info: &[u8], brackets: &[u8]) -> usize {
         let info: Info<'_> = serde_json::from_slice(info).expect("a listing");
         let rows: Vec<Tiers<'_>> = serde_json::from_slice(brackets).expect("tiers");
         let mut tiers = BTreeMap::new();

@@ -6,7 +6,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use evenkeel_exchange::{ErrorKind, Hint, Observe, Subscription, async_trait};
+use evenkeel_exchange::{Clock as _, ErrorKind, Hint, Observe, Subscription, SystemClock, async_trait};
 use evenkeel_http::feed::{Message, Socket, Sockets};
 use evenkeel_http::{Bytes, Transport, TransportError, http};
 use evenkeel_types::{ClientOrderId, Symbol};
@@ -66,8 +66,7 @@ impl Transport for Calls {
         request: http::Request<Bytes>,
         _: Duration,
     ) -> Result<http::Response<Bytes>, TransportError> {
-        let now =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+        let now = SystemClock::new().now().0;
         let path = request.uri().path();
         let answer = match path {
             "/fapi/v1/time" => json!({"serverTime": now}),

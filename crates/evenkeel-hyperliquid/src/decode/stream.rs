@@ -59,7 +59,7 @@ fn event(data: &Value) -> Vec<Hint> {
     for (kind, content) in event {
         match kind.as_str() {
             "fills" => {
-                hints.extend(rows(content).iter().map(|row| Hint::Fill { symbol: coin(row), id: ours(row) }))
+                hints.extend(rows(content).iter().map(|row| Hint::Fill { symbol: coin(row), id: ours(row) }));
             }
             "nonUserCancel" => hints.extend(rows(content).iter().map(order)),
             "funding" => hints.push(Hint::Account),

@@ -294,8 +294,7 @@ impl Span {
     /// The first rows from a beginning on, else the last ones.
     pub(crate) fn cut<'a, T>(&self, rows: &'a [T]) -> &'a [T] {
         let spare = rows.len().saturating_sub(self.limit);
-        let rows =
-            if self.from.is_some() { rows.get(..self.limit) } else { rows.get(spare..) }.unwrap_or(rows);
-        rows
+        let within = if self.from.is_some() { rows.get(..self.limit) } else { rows.get(spare..) };
+        within.unwrap_or(rows)
     }
 }
