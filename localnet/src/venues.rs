@@ -9,10 +9,11 @@ use evenkeel_types::Timestamp;
 
 use crate::scenario::Scenario;
 
+mod binance;
 mod hyperliquid;
 
 /// Every venue.
-pub static ALL: &[&Kind] = &[&hyperliquid::KIND];
+pub static ALL: &[&Kind] = &[&hyperliquid::KIND, &binance::KIND];
 
 /// A venue that is being started.
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Hand>, LocalnetError>> + 'a>>;

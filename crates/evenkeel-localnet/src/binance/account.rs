@@ -233,6 +233,7 @@ pub(crate) fn account_v2(server: &mut Server, ask: &Ask) -> Answer {
         let mut rows = Vec::with_capacity(view.legs.len());
         for leg in &view.legs {
             let mut row = position(leg, ask.now.0)?;
+            row.remove("isolatedMargin");
             let orders = leg.order_initial().map_err(|_| Refusal::number())?;
             let entry = leg.held.map_or(Decimal::ZERO, |held| held.entry.get());
             row.extend(object(json!({

@@ -17,7 +17,7 @@ use super::settings::Move;
 use crate::answer;
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Floor, Listed};
-use crate::venue::{Call, Venue};
+use crate::venue::{Access, Call, Venue};
 
 /// The venue. Pure: see [`Venue`].
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub struct Server {
 impl Server {
     /// The names of the accounts, in the order in which they were described.
     #[must_use]
-    pub fn accounts(&self) -> Vec<&str> {
+    pub fn names(&self) -> Vec<&str> {
         self.floor.accounts.iter().map(|account| account.name.as_str()).collect()
     }
 
@@ -139,6 +139,45 @@ impl Venue for Server {
         let found = route(request.method(), &path);
         let name = found.as_ref().map_or_else(String::new, |route| route.name.to_owned());
         Call { path, name, is_write: found.is_some_and(|route| route.is_write()) }
+    }
+
+    fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
+        let (place, _) = self.holder(request).ok()?;
+        Some(self.floor.accounts.get(place)?.name.clone())
+    }
+
+    /// Nothing is said here of what became of the request: where the venue knows that it failed, it has other words.
+    fn failure(status: StatusCode) -> Response<Bytes> {
+        let (code, text) = match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                (-1000, "Unknown error, please check your request or try again later.")
+            }
+            StatusCode::REQUEST_TIMEOUT => (
+                -1007,
+                "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
+            ),
+            _ => (-1000, "An unknown error occurred while processing the request."),
+        };
+        Refusal::new(code, text).with(status).response()
+    }
+
+    fn maintenance() -> Response<Bytes> {
+        Refusal::new(-1000, "Service Unavailable.").with(StatusCode::SERVICE_UNAVAILABLE).response()
+    }
+
+    fn accounts(&self) -> Vec<Access> {
+        let access = |account: &Account| {
+            let mut fields =
+                vec![("key", account.key.id().to_owned()), ("secret", account.key.secret().to_owned())];
+            let other = self.ed25519_key(&account.name).map(|key| ("ed25519_key", key.to_owned()));
+            fields.extend(other);
+            Access { name: account.name.clone(), fields }
+        };
+        self.floor.accounts.iter().map(access).collect()
+    }
+
+    fn worlds(&mut self) -> Vec<(String, &mut World)> {
+        self.floor.accounts.iter_mut().map(|account| (account.name.clone(), &mut account.world)).collect()
     }
 
     fn too_many_requests() -> Response<Bytes> {

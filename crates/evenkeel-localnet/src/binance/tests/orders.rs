@@ -279,7 +279,7 @@ fn the_ledger_adds_up_through_a_liquidation() {
     client.order(&market("SOLUSDT", "BUY", "100"));
     client.wait(8 * 3_600_000);
     client.order(&market("SOLUSDT", "SELL", "10"));
-    client.price("SOLUSDT", "157");
+    client.price("SOLUSDT", "156");
     let forced = one(&client.ask("/fapi/v1/forceOrders", ""));
     assert_eq!((&forced["symbol"], &forced["executedQty"]), (&json!("SOLUSDT"), &json!("90.00")));
     let rows = client.ask("/fapi/v1/income", "limit=1000");

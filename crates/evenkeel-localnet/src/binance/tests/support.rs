@@ -39,7 +39,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(builder: Builder) -> Self {
         let server = builder.build_at(START).unwrap();
-        let account = server.accounts()[0].to_owned();
+        let account = server.names()[0].to_owned();
         Self { server, now: START, account }
     }
 

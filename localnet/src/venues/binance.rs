@@ -1,0 +1,69 @@
+//! Binance USDⓈ-M.
+
+use evenkeel_localnet::Access;
+use evenkeel_localnet::binance::{AccountSpec, Server};
+
+use super::{Kind, Snippet, Starting, serve};
+use crate::scenario::Scenario;
+
+pub(super) static KIND: Kind = Kind { name: "binance", symbol, start, snippets };
+
+fn symbol(coin: &str) -> String {
+    format!("{coin}USDT")
+}
+
+fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
+    Box::pin(async move {
+        let mut builder = Server::builder().seed(scenario.seed);
+        for (name, row) in scenario.accounts() {
+            let mut account = AccountSpec::named(&name).world(scenario.furnish(&row, &KIND));
+            if let Some(cash) = row.cash {
+                account = account.cash(&cash.to_string());
+            }
+            builder = builder.account(account);
+        }
+        serve(&KIND, builder, scenario, port).await
+    })
+}
+
+fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
+    let key = access.get("key").unwrap_or_default();
+    let secret = access.get("secret").unwrap_or_default();
+    vec![
+        Snippet {
+            client: "ccxt (Python)",
+            lines: format!(
+                "\
+import ccxt
+bot = ccxt.binanceusdm({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\"}})
+bot.urls[\"api\"] = {{name: \"{url}/\" + address.split(\"/\", 3)[3] if \"://\" in str(address) else address for name, address in bot.urls[\"api\"].items()}}"
+            ),
+        },
+        Snippet {
+            client: "ccxt (JavaScript)",
+            lines: format!(
+                "\
+import ccxt from 'ccxt';
+const bot = new ccxt.binanceusdm({{apiKey: '{key}', secret: '{secret}'}});
+for (const name in bot.urls.api) bot.urls.api[name] = String(bot.urls.api[name]).replace(/^https:..[^/]*/, '{url}');"
+            ),
+        },
+        Snippet {
+            client: "binance-sdk-derivatives-trading-usds-futures",
+            lines: format!(
+                "\
+from binance_common.configuration import ConfigurationRestAPI
+from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures import DerivativesTradingUsdsFutures
+bot = DerivativesTradingUsdsFutures(ConfigurationRestAPI(api_key=\"{key}\", api_secret=\"{secret}\", base_path=\"{url}\")).rest_api"
+            ),
+        },
+        Snippet {
+            client: "evenkeel",
+            lines: format!(
+                "\
+export BINANCE_API_KEY={key} BINANCE_API_SECRET={secret}
+cargo run --release --example account -- --venue binance --environment demo --base-url {url}"
+            ),
+        },
+    ]
+}
