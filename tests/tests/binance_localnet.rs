@@ -106,7 +106,7 @@ async fn connect(
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
     let address = net.base_url().parse::<BaseUrl>().unwrap();
     let transport = Counted(ReqwestTransport::to(&address).unwrap(), under_way);
-    let builder = rules.into_iter().fold(Binance::builder(), |builder, rules| builder.capabilities(rules));
+    let builder = rules.into_iter().fold(Binance::builder(), evenkeel_binance::Builder::capabilities);
     let venue = builder
         .environment(Environment::Mainnet)
         .credentials(Credentials::from_variables(&variable).unwrap())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evenkeel_localnet::hyperliquid::{AccountSpec, Server};
-use evenkeel_localnet::{Control, Hand, Localnet, ManualClock};
+use evenkeel_localnet::{Control, Hand, Localnet, ManualClock, Venue as _};
 use evenkeel_types::{MarginMode, Timestamp};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

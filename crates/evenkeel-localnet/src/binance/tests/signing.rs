@@ -1,5 +1,7 @@
 //! Signatures of the documentation, of the official SDK and of another client, as requests to the server.
 
+#![allow(clippy::print_stdout, reason = "says that it was skipped")]
+
 use base64ct::Encoding as _;
 use bytes::Bytes;
 use ed25519_dalek::{Signer as _, SigningKey};
