@@ -90,7 +90,7 @@ mod tests {
         let order = |what: &str| json!({"e": "ORDER_TRADE_UPDATE", "o": {"s": "SOLUSDT", "c": id.as_str(), "x": what}});
         let (ordered, filled) =
             (Hint::Order { symbol: sol(), id: Some(id) }, Hint::Fill { symbol: sol(), id: Some(id) });
-        assert_eq!(hints(&order("NEW")), [ordered.clone()]);
+        assert_eq!(hints(&order("NEW")), std::slice::from_ref(&ordered));
         assert_eq!(hints(&order("TRADE")), [ordered.clone(), filled.clone()]);
         assert_eq!(hints(&json!({"data": order("TRADE")})), [ordered.clone(), filled.clone()]);
         let lite = json!({"e": "TRADE_LITE", "s": "SOLUSDT", "c": id.as_str()});

@@ -153,7 +153,7 @@ mod tests {
         let none = &mut Settings::new();
         let order = |what: &str| json!({"e": "ORDER_TRADE_UPDATE", "o": {"s": "SOL-USDT", "c": id.as_str().to_uppercase(), "x": what}});
         let ordered = Hint::Order { symbol: sol(), id: Some(id) };
-        assert_eq!(hints(&order("NEW"), none), [ordered.clone()]);
+        assert_eq!(hints(&order("NEW"), none), std::slice::from_ref(&ordered));
         assert_eq!(hints(&order("TRADE"), none), [ordered, Hint::Fill { symbol: sol(), id: Some(id) }]);
         let account = json!({"e": "ACCOUNT_UPDATE", "a": {"m": "ORDER", "B": [], "P": [{"s": "SOL-USDT"}]}});
         assert_eq!(hints(&account, none), [Hint::Account, Hint::Position { symbol: sol() }]);
