@@ -92,8 +92,8 @@ async fn everything_that_the_handle_does() {
 #[tokio::test]
 async fn a_liquidation_is_an_order_of_the_venue() {
     let town = Town::start().await;
-    town.done("/hl/deposit", &json!({"account": "main", "amount": "-9950"})).await;
-    town.done("/hl/price", &json!({"symbol": "SOL", "price": "100"})).await;
+    town.done("/hl/deposit", &json!({"account": "main", "amount": "-9900"})).await;
+    town.done("/hl/price", &json!({"symbol": "SOL", "price": "80"})).await;
     let (_, orders) = town.ask("GET", "/hl/orders?account=main", "").await;
     assert_eq!(
         (&orders[0]["origin"], &orders[0]["side"], &orders[0]["filled"]),

@@ -1,17 +1,16 @@
 //! Numbers as the venue prints them.
 
-use evenkeel_types::{Decimal, Exact, Timestamp};
+use evenkeel_types::{Decimal, Exact, Round, Timestamp, round};
 
 /// This many decimals, the rest cut off: the venue's figures are cut, not rounded.
 pub(crate) fn cut(value: Decimal, places: u32) -> String {
-    let mut cut = value.trunc_with_scale(places);
-    cut.rescale(places);
-    // No minus before nothing.
-    if cut.is_zero() {
-        format!("{:.*}", usize::try_from(places).unwrap_or(0), Decimal::ZERO)
-    } else {
-        cut.to_string()
-    }
+    // Fills up with zeros, and puts no minus before nothing.
+    round::for_reading(toward_zero(value, places), places)
+}
+
+/// At most this many decimals, the rest cut off.
+pub(crate) fn toward_zero(value: Decimal, places: u32) -> Decimal {
+    round::to_places(value, places, if value.is_sign_negative() { Round::Up } else { Round::Down })
 }
 
 /// Amounts of money in lists: four decimals.

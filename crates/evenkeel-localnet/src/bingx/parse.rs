@@ -150,7 +150,8 @@ fn time_in_force(word: &str, kind: &Kind) -> Result<TimeInForce, Refusal> {
 /// A price, cut to the tick.
 fn price(value: Decimal, market: &Listed, name: &str) -> Result<Price, Refusal> {
     let places = Listed::decimals(market.tick.get());
-    Price::new(value.trunc_with_scale(places)).map_err(|_| Refusal::malformed(name, "must be greater than 0"))
+    Price::new(super::numbers::toward_zero(value, places))
+        .map_err(|_| Refusal::malformed(name, "must be greater than 0"))
 }
 
 fn kind(word: &str, side: Side, params: &Params, market: &Listed, last: Price) -> Result<Kind, Refusal> {
