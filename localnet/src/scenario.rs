@@ -33,7 +33,8 @@ pub struct Scenario {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountRow {
-    /// Money in the perpetual wallet; 10 000 unless given.
+    /// What the account is worth at the beginning, buckets of isolated positions apart and profits of positions included;
+    /// 10 000 unless given.
     pub cash: Option<Usd>,
     /// Positions by coin.
     pub positions: BTreeMap<String, PositionRow>,

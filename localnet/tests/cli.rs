@@ -85,7 +85,7 @@ fn wrong_input_is_told_in_one_line_with_status_two() {
     let path = file.to_str().unwrap();
     for (arguments, text, parts) in [
         (&["--venue", "nyse"][..], "", &["--venue", "`nyse`", "hyperliquid"][..]),
-        (&["--seed", "-1"], "", &["--seed", "-1"]),
+        (&["--seed", "-1"], "", &["-1"]),
         (&["--port", "0"], "", &["--port", "0"]),
         (&["--port", "65535"], "", &["--port", "65535", "no room"]),
         (&["--nonsense"], "", &["--nonsense"]),
@@ -161,7 +161,8 @@ fn a_scenario_is_there_from_the_beginning() {
     assert_eq!(sol["leverage"], json!({"type": "cross", "value": 10}));
     // 20 x (153 - 166), and 0.02 x (98000 - 106500).
     assert_eq!((&sol["unrealizedPnl"], &btc["unrealizedPnl"]), (&json!("-260.0"), &json!("-170.0")));
-    assert_eq!(state["marginSummary"]["accountValue"], "770.0");
+    // What the file calls cash is what the account is worth, with what was lost already.
+    assert_eq!(state["marginSummary"]["accountValue"], "1200.0");
     assert_eq!(net.state(1)["marginSummary"]["accountValue"], "5000.0");
     let rules = net.post(&net.town["control"], "/hyperliquid/faults", &Value::Null);
     assert_eq!((&rules[0]["ms"], &rules[1]["fault"]), (&json!(1500), &json!("lose_answer")));
