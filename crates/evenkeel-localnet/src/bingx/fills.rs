@@ -189,7 +189,7 @@ fn forced_row(account: &Account, market: &Listed, fill: &FillRow) -> Json {
         "price": cut(fill.price.get(), ticks),
         "executedQty": cut(fill.qty.get(), lots),
         "avgPrice": cut(fill.price.get(), ticks),
-        "cumQuote": cut(fill.value.get().round(), 0),
+        "cumQuote": crate::floor::places(fill.value.get(), 0),
         "stopPrice": "",
         "profit": money(fill.realised.get()),
         "commission": cut(fill.fee.negated().get(), 6),

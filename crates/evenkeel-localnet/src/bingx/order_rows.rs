@@ -111,7 +111,7 @@ impl Server {
             "price": price(wish, kind, list, ticks),
             "executedQty": cut(done.qty.get(), lots),
             "avgPrice": cut(done.average.map_or(Decimal::ZERO, Price::get), ticks),
-            "cumQuote": cut(done.value.get().round(), 0),
+            "cumQuote": crate::floor::places(done.value.get(), 0),
             "stopPrice": stop_price(&wish.kind, ticks),
             "profit": money(profit.get()),
             "commission": fee,
