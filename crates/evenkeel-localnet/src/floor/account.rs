@@ -267,13 +267,18 @@ impl Account {
         let (symbol, side) = (&ticket.wish.symbol, ticket.wish.side);
         let limit = self.band(symbol, side, MARKET_BAND).ok_or(Why::Halted)?;
         let kept = self.world.clone();
-        match self.send_order(ticket, limit, TimeInForce::Ioc) {
-            Err(Why::Margin | Why::PositionLimit) => {
+        let sent = self.send_order(ticket, limit, TimeInForce::Ioc);
+        // Where orders are carried out later, that is when it would be refused.
+        let then = self.world.clone();
+        let why = self.verdict(sent.clone().map(Some));
+        self.world = then;
+        match why {
+            Some(Why::Margin | Why::PositionLimit) => {
                 self.world = kept;
                 let near = self.band(symbol, side, MARKET_ROOM).ok_or(Why::Halted)?;
                 self.send_order(ticket, near, TimeInForce::Ioc)
             }
-            sent => sent,
+            _ => sent,
         }
     }
 
