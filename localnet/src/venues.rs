@@ -10,10 +10,11 @@ use evenkeel_types::Timestamp;
 use crate::scenario::Scenario;
 
 mod binance;
+mod bybit;
 mod hyperliquid;
 
 /// Every venue.
-pub static ALL: &[&Kind] = &[&hyperliquid::KIND, &binance::KIND];
+pub static ALL: &[&Kind] = &[&hyperliquid::KIND, &binance::KIND, &bybit::KIND];
 
 /// A venue that is being started.
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Hand>, LocalnetError>> + 'a>>;

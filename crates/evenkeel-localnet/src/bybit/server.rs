@@ -16,7 +16,7 @@ use super::routes::{Door, Endpoint, find};
 use crate::answer;
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Floor, Listed};
-use crate::venue::{Call, Venue};
+use crate::venue::{Access, Call, Venue};
 
 /// The venue. Pure: see [`Venue`].
 #[derive(Debug, Clone)]
@@ -210,6 +210,31 @@ impl Venue for Server {
         Call { name, is_write: request.method() == Method::POST, path }
     }
 
+    fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
+        let key = request.headers().get("x-bapi-api-key")?.to_str().ok()?;
+        let (place, ..) = self.key_owner(key)?;
+        self.floor.accounts.get(place).map(|account| account.name.clone())
+    }
+
+    fn accounts(&self) -> Vec<Access> {
+        let read_keys = self.read_keys.iter();
+        let access = |(account, read): (&Account, &ApiKey)| Access {
+            name: account.name.clone(),
+            fields: vec![
+                ("key", account.key.id().to_owned()),
+                ("secret", account.key.secret().to_owned()),
+                ("read_key", read.id().to_owned()),
+                ("read_secret", read.secret().to_owned()),
+            ],
+        };
+        self.floor.accounts.iter().zip(read_keys).map(access).collect()
+    }
+
+    fn worlds(&mut self) -> Vec<(String, &mut World)> {
+        let accounts = self.floor.accounts.iter_mut();
+        accounts.map(|account| (account.name.clone(), &mut account.world)).collect()
+    }
+
     fn too_many_requests() -> Response<Bytes> {
         let refusal = too_many();
         // Without a time, which nobody knows here.
@@ -223,7 +248,8 @@ impl Venue for Server {
 
     fn advance_to(&mut self, now: Timestamp) {
         self.floor.advance_to(now);
-        self.protect_what_executed();
+        // The tester may have changed something without a moment passing.
+        self.settle();
     }
 
     fn set_price(&mut self, symbol: &Symbol, price: Price) -> Result<(), LocalnetError> {
@@ -237,7 +263,9 @@ impl Venue for Server {
     }
 
     fn deposit(&mut self, account: &str, amount: Usd) -> Result<(), LocalnetError> {
-        self.floor.deposit(account, amount)
+        self.floor.deposit(account, amount)?;
+        self.settle();
+        Ok(())
     }
 }
 

@@ -1,0 +1,69 @@
+//! Bybit V5 linear.
+
+use evenkeel_localnet::Access;
+use evenkeel_localnet::bybit::{AccountSpec, Server};
+
+use super::{Kind, Snippet, Starting, serve};
+use crate::scenario::Scenario;
+
+pub(super) static KIND: Kind = Kind { name: "bybit", symbol, start, snippets };
+
+fn symbol(coin: &str) -> String {
+    format!("{coin}USDT")
+}
+
+fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
+    Box::pin(async move {
+        let mut builder = Server::builder().seed(scenario.seed);
+        for (name, row) in scenario.accounts() {
+            let mut account = AccountSpec::named(&name).world(scenario.furnish(&row, &KIND));
+            if let Some(cash) = row.cash {
+                account = account.cash(&cash.to_string());
+            }
+            builder = builder.account(account);
+        }
+        serve(&KIND, builder, scenario, port).await
+    })
+}
+
+fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
+    let key = access.get("key").unwrap_or_default();
+    let secret = access.get("secret").unwrap_or_default();
+    vec![
+        Snippet {
+            client: "ccxt (Python)",
+            lines: format!(
+                "\
+import ccxt
+bot = ccxt.bybit({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\", \"options\": {{\"defaultType\": \"swap\"}}}})
+bot.urls[\"api\"] = {{name: \"{url}\" for name in bot.urls[\"api\"]}}"
+            ),
+        },
+        Snippet {
+            client: "ccxt (JavaScript)",
+            lines: format!(
+                "\
+import ccxt from 'ccxt';
+const bot = new ccxt.bybit({{apiKey: '{key}', secret: '{secret}', options: {{defaultType: 'swap'}}}});
+bot.urls.api = Object.fromEntries(Object.keys(bot.urls.api).map((name) => [name, '{url}']));"
+            ),
+        },
+        Snippet {
+            client: "pybit",
+            lines: format!(
+                "\
+from pybit.unified_trading import HTTP
+bot = HTTP(testnet=True, api_key=\"{key}\", api_secret=\"{secret}\")
+bot.endpoint = \"{url}\""
+            ),
+        },
+        Snippet {
+            client: "evenkeel",
+            lines: format!(
+                "\
+export BYBIT_API_KEY={key} BYBIT_API_SECRET={secret}
+cargo run --release --example account -- --venue bybit --environment testnet --base-url {url}"
+            ),
+        },
+    ]
+}
