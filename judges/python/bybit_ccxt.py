@@ -1,27 +1,39 @@
-"""ccxt (unmodified) against the local Bybit: one position from opening to closing, with every figure checked.
+"""ccxt at the Bybit server."""
 
-Usage: bybit_ccxt.py <base url> <key> <secret>, for a flat one-way account with 10 000 USDT at the usual prices.
-"""
-
-import sys
 import time
 
 import ccxt
+from judge import Judge, number
 
 SYMBOL = "SOL/USDT:USDT"
+MARK, BID, ASK = 166.4, 166.39, 166.41
+#: Best price and two basis points, to the tick against us.
+BOUGHT, SOLD = number("166.45"), number("166.35")
+TAKER = number("0.00055")
+#: First tier of the market.
+MAINTENANCE = number("0.005")
 
 
-def near(value, expected, off=1e-6):
-    assert value is not None and abs(value - expected) <= off, f"{value} is not {expected}"
+def bot(judge):
+    client = ccxt.bybit(
+        {
+            "apiKey": judge.account["key"],
+            "secret": judge.account["secret"],
+            "options": {"defaultType": "swap"},
+            "timeout": 10_000,
+        }
+    )
+    client.urls["api"] = {name: judge.url for name in client.urls["api"]}
+    return client
 
 
-def executed(client, order, status="closed"):
+def executed(judge, client, order, status="closed"):
     """What became of an order: an acknowledgement is no execution."""
     for _ in range(100):
         try:
             found = client.fetch_order(order["id"], SYMBOL, {"acknowledged": True})
             if found["status"] != "open":
-                assert found["status"] == status, found
+                judge.equal("status", status, found["status"])
                 return found
         except ccxt.OrderNotFound:
             pass
@@ -29,110 +41,108 @@ def executed(client, order, status="closed"):
     raise AssertionError(f"{order} never ended")
 
 
-def main(url, key, secret):
-    client = ccxt.bybit({"apiKey": key, "secret": secret, "options": {"defaultType": "swap"}})
-    client.urls["api"] = {name: url for name in client.urls["api"]}
+def trade(judge, client, side, qty, **more):
+    order = executed(judge, client, client.create_order(SYMBOL, "market", side, qty, None, more))
+    price = BOUGHT if side == "buy" else SOLD
+    judge.equal(f"{side}: price", price, order["average"])
+    judge.equal(f"{side}: size", qty, order["filled"])
+    judge.equal(f"{side}: fee", price * qty * TAKER, order["fee"]["cost"])
 
-    markets = client.load_markets()
-    market = markets[SYMBOL]
-    assert market["linear"] and market["active"] and market["contractSize"] == 1
-    assert (market["precision"]["amount"], market["precision"]["price"]) == (0.1, 0.01)
-    assert (market["limits"]["leverage"]["max"], market["limits"]["cost"]["min"]) == (100, 5)
-    assert abs(client.fetch_time() - client.milliseconds()) < 5000
-    near(client.fetch_balance()["USDT"]["free"], 10_000)
 
+with Judge("bybit") as judge:
+    client = bot(judge)
+
+    # Markets and balance.
+    market = client.load_markets()[SYMBOL]
+    judge.equal("size of a contract", 1, market["contractSize"])
+    judge.equal("step of sizes", 0.1, market["precision"]["amount"])
+    judge.equal("step of prices", 0.01, market["precision"]["price"])
+    judge.equal("maximum leverage", 100, market["limits"]["leverage"]["max"])
+    judge.equal("least value", 5, market["limits"]["cost"]["min"])
+    judge.near("time", client.milliseconds(), client.fetch_time(), 5000)
+    judge.equal("last price", MARK, client.fetch_ticker(SYMBOL)["last"])
+    book = client.fetch_order_book(SYMBOL)
+    judge.equal("best bid", BID, book["bids"][0][0])
+    judge.equal("best ask", ASK, book["asks"][0][0])
+    judge.equal("funding", 0.0001, client.fetch_funding_rate(SYMBOL)["fundingRate"])
+    judge.equal("cash", 10_000, client.fetch_balance()["USDT"]["free"])
+    tier = client.fetch_market_leverage_tiers(SYMBOL)[0]
+    judge.equal("first tier", MAINTENANCE, tier["maintenanceMarginRate"])
+    judge.equal("its end", 2_000_000, tier["maxNotional"])
+    judge.equal("fee", TAKER, client.fetch_trading_fee(SYMBOL)["taker"])
+
+    # Leverage and margin mode.
     client.set_leverage(5, SYMBOL)
-    near(client.fetch_leverage(SYMBOL)["longLeverage"], 5)
-    try:
-        client.set_leverage(5, SYMBOL)
-        raise AssertionError("the same leverage twice")
-    except ccxt.BadRequest as error:
-        assert "110043" in str(error), error
+    judge.equal("leverage", 5, client.fetch_leverage(SYMBOL)["longLeverage"])
+    judge.refused("the same leverage", ccxt.BadRequest, "110043", lambda: client.set_leverage(5, SYMBOL))
+    judge.refused("too high a leverage", ccxt.ExchangeError, "110013", lambda: client.set_leverage(101, SYMBOL))
     client.set_margin_mode("cross", SYMBOL)
-    assert client.fetch_margin_mode(SYMBOL)["marginMode"] == "cross"
-    tiers = client.fetch_market_leverage_tiers(SYMBOL)
-    assert (tiers[0]["maxLeverage"], tiers[0]["maintenanceMarginRate"], tiers[0]["maxNotional"]) == (100, 0.005, 2_000_000)
-    near(client.fetch_trading_fee(SYMBOL)["taker"], 0.00055)
-    ticker = client.fetch_ticker(SYMBOL)
-    near(ticker["last"], 166.4)
-    near(client.fetch_order_book(SYMBOL)["asks"][0][0], 166.41)
-    near(client.fetch_funding_rate(SYMBOL)["fundingRate"], 0.0001)
+    judge.equal("margin mode", "cross", client.fetch_margin_mode(SYMBOL)["marginMode"])
 
     # Open, read, add.
-    first = executed(client, client.create_order(SYMBOL, "market", "buy", 10))
-    near(first["average"], 166.45)
-    near(first["fee"]["cost"], 0.915475)
+    trade(judge, client, "buy", 10)
     position = client.fetch_position(SYMBOL)
-    assert (position["side"], position["contracts"], position["leverage"]) == ("long", 10, 5)
-    near(position["entryPrice"], 166.45)
-    near(position["unrealizedPnl"], -0.5)
-    near(position["initialMargin"], 332.8)
-    near(position["maintenanceMargin"], 9.2352)
+    judge.equal("side", "long", position["side"])
+    judge.equal("size", 10, position["contracts"])
+    judge.equal("entry", BOUGHT, position["entryPrice"])
+    judge.equal("leverage of the position", 5, position["leverage"])
+    judge.equal("unrealised", (number(MARK) - BOUGHT) * 10, position["unrealizedPnl"])
+    judge.equal("initial margin", number(MARK) * 10 / 5, position["initialMargin"])
+    judge.equal("maintenance margin", number(MARK) * 10 * (MAINTENANCE + TAKER), position["maintenanceMargin"])
     # 10 000 behind 1664: it cannot be liquidated, and the venue prints nothing.
-    assert position["liquidationPrice"] is None, position
-    executed(client, client.create_order(SYMBOL, "market", "buy", 5))
-    assert client.fetch_position(SYMBOL)["contracts"] == 15
+    judge.check("no liquidation price", position["liquidationPrice"] is None, position["liquidationPrice"])
+    trade(judge, client, "buy", 5)
+    judge.equal("size after adding", 15, client.fetch_position(SYMBOL)["contracts"])
 
     # Reduce by a part.
-    part = executed(client, client.create_order(SYMBOL, "market", "sell", 3, None, {"reduceOnly": True}))
-    near(part["average"], 166.35)
-    (held,) = client.fetch_positions()
-    assert (held["symbol"], held["contracts"]) == (SYMBOL, 12)
+    trade(judge, client, "sell", 3, reduceOnly=True)
+    judge.equal("what is held", [(SYMBOL, 12.0)], [(row["symbol"], row["contracts"]) for row in client.fetch_positions()])
 
     # A stop that waits, and a limit that is changed; both are taken away.
     stop = client.create_order(SYMBOL, "market", "sell", 12, None, {"stopLossPrice": 150, "reduceOnly": True})
-    (waiting,) = client.fetch_open_orders(SYMBOL, params={"stop": True})
-    assert (waiting["id"], waiting["triggerPrice"], waiting["reduceOnly"]) == (stop["id"], 150, True)
+    waiting = client.fetch_open_orders(SYMBOL, params={"stop": True})
+    judge.equal("waits", [(stop["id"], 150.0)], [(row["id"], row["triggerPrice"]) for row in waiting])
     client.cancel_order(stop["id"], SYMBOL)
     limit = client.create_order(SYMBOL, "limit", "buy", 1, 100, {"clientOrderId": "judge-1"})
     time.sleep(0.1)
-    edited = client.edit_order(limit["id"], SYMBOL, "limit", "buy", 2, 110)
-    assert edited["id"] == limit["id"]
+    judge.equal("the same order", limit["id"], client.edit_order(limit["id"], SYMBOL, "limit", "buy", 2, 110)["id"])
     time.sleep(0.1)
-    (resting,) = client.fetch_open_orders(SYMBOL)
-    assert (resting["price"], resting["amount"], resting["clientOrderId"]) == (110, 2, "judge-1")
+    resting = client.fetch_open_orders(SYMBOL)
+    shown = [(row["price"], row["amount"], row["clientOrderId"]) for row in resting]
+    judge.equal("rests", [(110.0, 2.0, "judge-1")], shown)
     client.cancel_all_orders(SYMBOL)
-    assert client.fetch_open_orders(SYMBOL) == []
-    executed(client, limit, "canceled")
+    judge.equal("nothing rests", [], client.fetch_open_orders(SYMBOL))
+    executed(judge, client, limit, "canceled")
 
     # What is refused is refused under the right name.
-    for kind, order in [
-        (ccxt.InsufficientFunds, ("market", "buy", 10_000, None, {})),
-        (ccxt.InvalidOrder, ("limit", "buy", 1, 100, {"clientOrderId": "judge-1"})),
-    ]:
-        try:
-            client.create_order(SYMBOL, *order)
-            raise AssertionError(f"{order} was taken")
-        except kind:
-            pass
+    judge.refused(
+        "beyond the margin", ccxt.InsufficientFunds, "110007", lambda: client.create_order(SYMBOL, "market", "buy", 10_000)
+    )
+    again = {"clientOrderId": "judge-1"}
+    judge.refused(
+        "a used id", ccxt.InvalidOrder, "110072", lambda: client.create_order(SYMBOL, "limit", "buy", 1, 100, again)
+    )
 
     # Close, and what is left to read.
-    executed(client, client.create_order(SYMBOL, "market", "sell", 12, None, {"reduceOnly": True}))
-    assert client.fetch_positions() == []
-    trades = client.fetch_my_trades(SYMBOL)
-    assert [(trade["side"], trade["amount"], trade["price"]) for trade in trades] == [
-        ("buy", 10, 166.45),
-        ("buy", 5, 166.45),
-        ("sell", 3, 166.35),
-        ("sell", 12, 166.35),
-    ]
-    fees = sum(trade["fee"]["cost"] for trade in trades)
-    near(fees, 2.7456)
-    # Fifteen, bought at 166.45 and sold at 166.35.
-    near(client.fetch_balance()["USDT"]["total"], 10_000 - 1.5 - fees)
+    trade(judge, client, "sell", 12, reduceOnly=True)
+    judge.equal("nothing is held", [], client.fetch_positions())
+    fills = client.fetch_my_trades(SYMBOL)
+    shown = [(fill["side"], number(fill["amount"]), number(fill["price"])) for fill in fills]
+    wanted = [("buy", 10, BOUGHT), ("buy", 5, BOUGHT), ("sell", 3, SOLD), ("sell", 12, SOLD)]
+    judge.equal("fills", wanted, shown)
+    # Fifteen, bought at one price and sold at another.
+    profit = (SOLD - BOUGHT) * 15 - (SOLD + BOUGHT) * 15 * TAKER
+    judge.equal("cash afterwards", 10_000 + profit, client.fetch_balance()["USDT"]["total"])
+    judge.equal("the ledger's last line", 10_000 + profit, client.fetch_ledger("USDT")[-1]["after"])
     closed = client.fetch_positions_history([SYMBOL])
-    near(sum(float(row["info"]["closedPnl"]) for row in closed), -1.5 - fees)
-    near(client.fetch_ledger("USDT")[-1]["after"], 10_000 - 1.5 - fees)
+    judge.equal("closed positions", profit, sum(number(row["info"]["closedPnl"]) for row in closed))
 
-    # With a bucket, there is a liquidation price.
+    # With a bucket there is a liquidation price: what is left of it is what closing and the tier ask for.
     client.set_margin_mode("isolated", SYMBOL)
-    executed(client, client.create_order(SYMBOL, "market", "buy", 10))
+    trade(judge, client, "buy", 10)
     position = client.fetch_position(SYMBOL)
-    assert 130 < position["liquidationPrice"] < 138, position
-    executed(client, client.create_order(SYMBOL, "market", "sell", 10, None, {"reduceOnly": True}))
-    client.set_margin_mode("cross", SYMBOL)
-    print("ok")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    bucket, size = number(position["info"]["positionIM"]), number(10)
+    liquidation = (BOUGHT * size - bucket) / (size * (1 - MAINTENANCE - TAKER))
+    judge.near("liquidation price", liquidation, position["liquidationPrice"], 0.02)
+    trade(judge, client, "sell", 10, reduceOnly=True)
+    judge.equal("what really happened", 6, len([row for row in judge.orders() if number(row["filled"]) > 0]))
