@@ -10,11 +10,12 @@ use evenkeel_types::Timestamp;
 use crate::scenario::Scenario;
 
 mod binance;
+mod bingx;
 mod bybit;
 mod hyperliquid;
 
 /// Every venue.
-pub static ALL: &[&Kind] = &[&hyperliquid::KIND, &binance::KIND, &bybit::KIND];
+pub static ALL: &[&Kind] = &[&hyperliquid::KIND, &binance::KIND, &bybit::KIND, &bingx::KIND];
 
 /// A venue that is being started.
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Hand>, LocalnetError>> + 'a>>;

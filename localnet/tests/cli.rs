@@ -128,7 +128,9 @@ fn a_taken_port_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let (status, _, err) = output(&["--port", &port.to_string()]);
-    assert!(status == 2 && err.contains(&port.to_string()), "{err}");
+    // The ports after it are the venues', and may be somebody else's too.
+    let told = (port..=port.saturating_add(8)).any(|port| err.contains(&format!("(port {port})")));
+    assert!(status == 2 && (told || err.contains("no room")), "{err}");
 }
 
 #[cfg(unix)]

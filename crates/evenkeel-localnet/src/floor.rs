@@ -12,19 +12,14 @@ mod trailing;
 
 use evenkeel_types::{Price, Quote, Rate, Scope, Symbol, Timestamp, Usd};
 
-#[allow(unused_imports, reason = "the venues that stand on it come one by one")]
 pub(crate) use account::{Account, Income, IncomeKind};
 pub use builder::AccountSpec;
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use builder::Plan;
-#[allow(unused_imports, reason = "the parts of the floor's vocabulary that a venue may not need")]
 pub(crate) use figures::{Figures, Held, places, text};
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use fills::FillRow;
 pub use keys::ApiKey;
 pub use markets::Market;
 pub(crate) use markets::{Listed, quote};
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use orders::{Callback, Kind, Status, Ticket, Trigger, Why, Wish};
 
 use crate::error::LocalnetError;

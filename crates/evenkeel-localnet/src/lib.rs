@@ -20,7 +20,6 @@ mod clock;
 mod control;
 mod error;
 mod fault;
-#[allow(dead_code, reason = "the venues that stand on it come one by one")]
 mod floor;
 mod gate;
 pub mod hyperliquid;

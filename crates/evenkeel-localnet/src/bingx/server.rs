@@ -14,7 +14,7 @@ use super::refusals::Refusal;
 use super::routes::{self, Route};
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Figures, Floor, Listed};
-use crate::venue::{Call, Venue};
+use crate::venue::{Access, Call, Venue};
 
 /// The venue. Pure: see [`Venue`].
 #[derive(Debug, Clone)]
@@ -141,6 +141,31 @@ impl Venue for Server {
             Err(_) => path.rsplit('/').next().unwrap_or_default().to_owned(),
         };
         Call { path, name, is_write: request.method() != Method::GET }
+    }
+
+    fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
+        let key = request.headers().get("x-bx-apikey")?.to_str().ok()?;
+        let account = self.floor.accounts.get(self.floor.account_of(key)?)?;
+        Some(account.name.clone())
+    }
+
+    /// Nothing is said here of what became of the request.
+    fn failure(status: StatusCode) -> Response<Bytes> {
+        let text = "Internal system error, please try again later.";
+        let refusal = Refusal { status, ..Refusal::new(100_500, text) };
+        response(Err(refusal), Timestamp(0), None)
+    }
+
+    fn accounts(&self) -> Vec<Access> {
+        let access = |account: &Account| Access {
+            name: account.name.clone(),
+            fields: vec![("key", account.key.id().to_owned()), ("secret", account.key.secret().to_owned())],
+        };
+        self.floor.accounts.iter().map(access).collect()
+    }
+
+    fn worlds(&mut self) -> Vec<(String, &mut World)> {
+        self.floor.accounts.iter_mut().map(|account| (account.name.clone(), &mut account.world)).collect()
     }
 
     fn too_many_requests() -> Response<Bytes> {

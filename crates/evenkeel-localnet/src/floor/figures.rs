@@ -1,7 +1,7 @@
 //! An account's figures, before a venue gives them names.
 
 use evenkeel_types::{
-    Decimal, Leverage, MarginMode, PositionSide, Price, Qty, Rate, Snapshot, Symbol, Timestamp, Usd,
+    Decimal, Leverage, MarginMode, PositionSide, Price, Qty, Snapshot, Symbol, Timestamp, Usd,
 };
 
 use super::account::Account;
@@ -42,8 +42,6 @@ pub(crate) struct Held {
     pub(crate) unrealised: Usd,
     pub(crate) initial: Usd,
     pub(crate) maintenance: Usd,
-    /// The tier's rate.
-    pub(crate) maintenance_rate: Rate,
     /// Of the bucket of an isolated position, with and without unrealised profit.
     pub(crate) isolated: Option<(Usd, Usd)>,
     pub(crate) liquidation: Option<Price>,
@@ -113,7 +111,6 @@ impl Account {
             unrealised,
             initial: position.leverage.margin(notional).ok()?,
             maintenance,
-            maintenance_rate: tier.maintenance_rate,
             isolated,
             liquidation: position.liquidation_price,
             realised: book.map_or(Usd::ZERO, |book| book.realised),

@@ -1,0 +1,60 @@
+//! BingX swap.
+
+use evenkeel_localnet::Access;
+use evenkeel_localnet::bingx::{AccountSpec, Server};
+
+use super::{Kind, Snippet, Starting, serve};
+use crate::scenario::Scenario;
+
+pub(super) static KIND: Kind = Kind { name: "bingx", symbol, start, snippets };
+
+fn symbol(coin: &str) -> String {
+    format!("{coin}-USDT")
+}
+
+fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
+    Box::pin(async move {
+        let mut builder = Server::builder().seed(scenario.seed);
+        for (name, row) in scenario.accounts() {
+            let mut account = AccountSpec::named(&name).world(scenario.furnish(&row, &KIND));
+            if let Some(cash) = row.cash {
+                account = account.cash(&cash.to_string());
+            }
+            builder = builder.account(account);
+        }
+        serve(&KIND, builder, scenario, port).await
+    })
+}
+
+fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
+    let key = access.get("key").unwrap_or_default();
+    let secret = access.get("secret").unwrap_or_default();
+    vec![
+        Snippet {
+            client: "ccxt (Python)",
+            lines: format!(
+                "\
+import ccxt
+bot = ccxt.bingx({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\", \"options\": {{\"defaultType\": \"swap\"}}}})
+bot.urls[\"api\"] = {{name: \"{url}/openApi\" for name in bot.urls[\"api\"]}}"
+            ),
+        },
+        Snippet {
+            client: "ccxt (JavaScript)",
+            lines: format!(
+                "\
+import ccxt from 'ccxt';
+const bot = new ccxt.bingx({{apiKey: '{key}', secret: '{secret}', options: {{defaultType: 'swap'}}}});
+bot.urls.api = Object.fromEntries(Object.keys(bot.urls.api).map((name) => [name, '{url}/openApi']));"
+            ),
+        },
+        Snippet {
+            client: "evenkeel",
+            lines: format!(
+                "\
+export BINGX_API_KEY={key} BINGX_API_SECRET={secret}
+cargo run --release --example account -- --venue bingx --environment mainnet --base-url {url}"
+            ),
+        },
+    ]
+}
