@@ -5,7 +5,7 @@ use std::path::Path;
 
 use evenkeel_localnet::FaultRule;
 use evenkeel_paper::Builder as WorldBuilder;
-use evenkeel_types::{MarginMode, Price, Qty, Usd};
+use evenkeel_types::{IdError, MarginMode, Price, Qty, Symbol, Usd};
 use serde::Deserialize;
 
 use crate::cli::one_line;
@@ -61,6 +61,8 @@ fn cross() -> MarginMode {
 pub struct FaultRow {
     /// Only at this venue.
     pub venue: Option<String>,
+    /// Only orders of this coin's perpetual.
+    pub coin: Option<String>,
     /// The rule.
     pub rule: FaultRule,
 }
@@ -70,13 +72,21 @@ impl TryFrom<toml::Table> for FaultRow {
 
     // Flattened, serde would let unknown fields pass.
     fn try_from(mut table: toml::Table) -> Result<Self, String> {
-        let venue = match table.remove("venue") {
-            None => None,
-            Some(toml::Value::String(name)) => Some(name),
-            Some(other) => return Err(format!("`venue` is a name, not {other}")),
+        let mut name = |field: &str| match table.remove(field) {
+            None => Ok(None),
+            Some(toml::Value::String(name)) => Ok(Some(name)),
+            Some(other) => Err(format!("`{field}` is a name, not {other}")),
         };
+        let (venue, coin) = (name("venue")?, name("coin")?);
+        if table.contains_key("symbol") {
+            return Err("here goes `coin`, as in SOL: venues differ in how they write symbols".to_owned());
+        }
+        if let Some(coin) = &coin {
+            // Whether the fault has one at all is decided where rules are read.
+            table.insert("symbol".to_owned(), coin.clone().into());
+        }
         let rule = FaultRule::deserialize(table).map_err(|error| one_line(error.message()))?;
-        Ok(Self { venue, rule })
+        Ok(Self { venue, coin, rule })
     }
 }
 
@@ -114,11 +124,18 @@ impl Scenario {
         self.accounts.clone()
     }
 
-    /// The rules that are meant for a venue.
-    #[must_use]
-    pub fn rules_for(&self, venue: &str) -> Vec<FaultRule> {
-        let meant = self.faults.iter().filter(|row| row.venue.as_deref().is_none_or(|name| name == venue));
-        meant.map(|row| row.rule.clone()).collect()
+    /// The rules that are meant for a venue, with the symbols that they name.
+    ///
+    /// # Errors
+    /// For a coin whose symbol would be none.
+    pub fn rules_for(&self, kind: &Kind) -> Result<Vec<(FaultRule, Option<Symbol>)>, IdError> {
+        let meant = |row: &&FaultRow| row.venue.as_deref().is_none_or(|name| name == kind.name);
+        let rule = |row: &FaultRow| {
+            let symbol = row.coin.as_deref().map(|coin| (kind.symbol)(coin).parse::<Symbol>()).transpose()?;
+            let rule = symbol.iter().cloned().fold(row.rule.clone(), FaultRule::symbol);
+            Ok((rule, symbol))
+        };
+        self.faults.iter().filter(meant).map(rule).collect()
     }
 
     /// Prices and positions of an account, put into its paper exchange.

@@ -88,6 +88,11 @@ async fn serve<B: Blueprint>(
     for (coin, price) in &scenario.prices {
         net.set_price(&(kind.symbol)(coin), &price.to_string())?;
     }
-    net.inject(scenario.rules_for(kind.name));
+    for (rule, symbol) in scenario.rules_for(kind)? {
+        if let Some(symbol) = symbol.filter(|symbol| !net.lists(symbol)) {
+            return Err(LocalnetError::Impossible(format!("faults.coin: {symbol} is not listed")));
+        }
+        net.inject([rule]);
+    }
     Ok(Arc::new(net))
 }

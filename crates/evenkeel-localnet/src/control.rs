@@ -274,7 +274,13 @@ impl<V: Venue> Hand for Localnet<V> {
                 // All of them, or none.
                 let rules: Result<Vec<FaultRule>, _> =
                     rules.into_iter().map(serde_json::from_value).collect();
-                Self::inject(self, rules.map_err(Refusal::bad)?);
+                let rules = rules.map_err(Refusal::bad)?;
+                if let Some(symbol) =
+                    rules.iter().filter_map(|rule| rule.symbol.as_ref()).find(|s| !self.lists(s))
+                {
+                    return Err(Refusal::bad(format!("`symbol`: {symbol} is not listed here")));
+                }
+                Self::inject(self, rules);
                 return Ok(json!(self.faults()));
             }
             ("DELETE", "faults") => self.clear_faults(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel_types::Symbol;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,9 @@ pub enum Fault {
         /// In thousandths, rounded down to a lot.
         permille: u32,
     },
+    /// The exchange refuses the orders of this request as if trading were halted, in the venue's words. Questions,
+    /// cancels and settings are answered as usual.
+    RefuseOrders,
     /// It arrives twice.
     Duplicate(Heard),
     /// A question is answered from what was before this many writes; as many as are remembered (16) at most, counted
@@ -87,6 +91,7 @@ pub struct FaultRule {
     pub(crate) fault: Fault,
     pub(crate) call: Option<String>,
     pub(crate) account: Option<String>,
+    pub(crate) symbol: Option<Symbol>,
     pub(crate) permille: u32,
     pub(crate) from: u64,
     pub(crate) times: Option<u32>,
@@ -98,7 +103,17 @@ impl FaultRule {
     /// At every call.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
-        Self { fault, call: None, account: None, permille: 1000, from: 1, times: None, seen: 0, struck: 0 }
+        Self {
+            fault,
+            call: None,
+            account: None,
+            symbol: None,
+            permille: 1000,
+            from: 1,
+            times: None,
+            seen: 0,
+            struck: 0,
+        }
     }
 
     /// Only at calls of this name, or of this path where it begins with a slash.
@@ -112,6 +127,14 @@ impl FaultRule {
     #[must_use]
     pub fn account(mut self, name: &str) -> Self {
         self.account = Some(name.to_owned());
+        self
+    }
+
+    /// Of [`Fault::PartialFill`] and [`Fault::RefuseOrders`]: only orders of this symbol, by the venue's name for it. The
+    /// request that carries them may carry others too. Other faults do not look into requests.
+    #[must_use]
+    pub fn symbol(mut self, symbol: Symbol) -> Self {
+        self.symbol = Some(symbol);
         self
     }
 
@@ -157,7 +180,7 @@ impl FaultRule {
         };
         let idle = match self.fault {
             Fault::StaleRead { .. } => call.is_write,
-            Fault::PartialFill { .. } => !call.is_write,
+            Fault::PartialFill { .. } | Fault::RefuseOrders => !call.is_write,
             _ => false,
         };
         if !meant || idle || (self.account.is_some() && self.account.as_deref() != account) {

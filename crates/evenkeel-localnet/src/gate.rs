@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_paper::{Fault as PaperFault, FaultRule as PaperRule};
-use evenkeel_types::Timestamp;
+use evenkeel_types::{Symbol, Timestamp};
 use http::{Request, Response, StatusCode};
 
 use crate::answer;
@@ -30,7 +30,7 @@ pub struct Gate<V> {
 }
 
 /// What is going to happen to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Verdict {
     /// How long until it arrives.
@@ -40,7 +40,7 @@ pub struct Verdict {
     fate: Fate,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Fate {
     Normal,
     Lost,
@@ -49,7 +49,8 @@ enum Fate {
     Words(StatusCode, &'static str, bool),
     TooMany,
     Maintained,
-    Partial(u32),
+    /// With this rule behind the venue's door.
+    Behind(PaperRule),
     Twice(Heard),
     Stale(usize),
 }
@@ -131,7 +132,11 @@ impl<V: Venue> Gate<V> {
                 Fault::InWords { status, body, applied } => Fate::Words(status, body, applied),
                 Fault::TooManyRequests => Fate::TooMany,
                 Fault::Maintenance => Fate::Maintained,
-                Fault::PartialFill { permille } => Fate::Partial(permille),
+                Fault::PartialFill { permille } => Fate::Behind(for_symbol(
+                    PaperRule::new(PaperFault::PartialFill { permille }),
+                    &rule.symbol,
+                )),
+                Fault::RefuseOrders => Fate::Behind(for_symbol(PaperRule::refusing_orders(), &rule.symbol)),
                 Fault::Duplicate(heard) => Fate::Twice(heard),
                 Fault::StaleRead { writes } => Fate::Stale(writes),
             };
@@ -171,7 +176,7 @@ impl<V: Venue> Gate<V> {
             }
             Fate::TooMany => Some(V::too_many_requests()),
             Fate::Maintained => Some(V::maintenance()),
-            Fate::Partial(permille) => Some(self.handle_in_part(now, request, permille)),
+            Fate::Behind(rule) => Some(self.handle_behind(now, request, &rule)),
             Fate::Twice(heard) => {
                 let first = self.handle(now, request.clone());
                 let second = self.handle(now, request);
@@ -196,15 +201,20 @@ impl<V: Venue> Gate<V> {
         self.venue.handle(now, request)
     }
 
-    /// The paper exchange trades only a part of what this request asks for.
-    fn handle_in_part(&mut self, now: Timestamp, request: Request<Bytes>, permille: u32) -> Response<Bytes> {
+    /// The paper exchange itself does what a rule says with what this request asks for.
+    fn handle_behind(
+        &mut self,
+        now: Timestamp,
+        request: Request<Bytes>,
+        rule: &PaperRule,
+    ) -> Response<Bytes> {
         let meant = self.venue.account_of(&request);
         let is_meant = |name: &str| meant.as_deref().is_none_or(|meant| meant == name);
         let mut own = Vec::new();
         for (name, world) in self.venue.worlds() {
             if is_meant(&name) {
                 own.push((name, world.faults().len()));
-                world.inject([PaperRule::new(PaperFault::PartialFill { permille })]);
+                world.inject([rule.clone()]);
             }
         }
         let answer = self.handle(now, request);
@@ -228,4 +238,8 @@ impl<V: Venue> Gate<V> {
         let drawn = (z ^ (z >> 31)).checked_rem(1000).unwrap_or(0);
         u32::try_from(drawn).unwrap_or(0)
     }
+}
+
+fn for_symbol(rule: PaperRule, symbol: &Option<Symbol>) -> PaperRule {
+    symbol.iter().cloned().fold(rule, PaperRule::symbol)
 }

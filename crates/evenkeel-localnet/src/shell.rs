@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use evenkeel_types::{Price, Symbol, Timestamp, Usd};
+use evenkeel_types::{Price, Scope, Symbol, Timestamp, Usd};
 use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -145,6 +145,13 @@ impl<V: Venue> Localnet<V> {
         self.with(|venue| venue.deposit(account, amount))
     }
 
+    /// Whether a market of this name is listed.
+    #[must_use]
+    pub fn lists(&self, symbol: &Symbol) -> bool {
+        let scope = Scope::of([symbol.clone()]);
+        self.with(|venue| venue.worlds().first().is_some_and(|(_, world)| world.peek(&scope).is_ok()))
+    }
+
     /// From now on these faults strike too.
     pub fn inject(&self, rules: impl IntoIterator<Item = FaultRule>) {
         self.shared.gate().inject(rules);
@@ -210,8 +217,9 @@ async fn answer<V: Venue>(
     // In a task of its own: what is under way arrives, whether its sender still waits or not.
     let delivered = tokio::spawn(async move {
         wait(verdict.arrives_after).await;
+        let answered_after = verdict.answered_after;
         let answer = shared.deliver(request, verdict);
-        wait(verdict.answered_after).await;
+        wait(answered_after).await;
         answer
     });
     match delivered.await {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel_types::Symbol;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub(crate) struct Written {
     on: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<Symbol>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permille: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,7 @@ enum What {
     Duplicate,
     StaleRead,
     PartialFill,
+    RefuseOrders,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -86,6 +90,7 @@ impl TryFrom<Written> for FaultRule {
         belongs("applied", written.applied.is_some(), &[What::ServerError])?;
         belongs("heard", written.heard.is_some(), &[What::Duplicate])?;
         belongs("writes", written.writes.is_some(), &[What::StaleRead])?;
+        belongs("symbol", written.symbol.is_some(), &[What::PartialFill, What::RefuseOrders])?;
         belongs("filled_permille", written.filled_permille.is_some(), &[What::PartialFill])?;
         let fault = match what {
             What::LoseRequest => Fault::LoseRequest,
@@ -109,6 +114,7 @@ impl TryFrom<Written> for FaultRule {
                 0 => return Err("`writes` is at least 1".to_owned()),
                 writes => Fault::StaleRead { writes },
             },
+            What::RefuseOrders => Fault::RefuseOrders,
             What::PartialFill => {
                 Fault::PartialFill { permille: thousandths("filled_permille", written.filled_permille, 500)? }
             }
@@ -127,6 +133,7 @@ impl TryFrom<Written> for FaultRule {
         }
         rule.call = written.on;
         rule.account = written.account;
+        rule.symbol = written.symbol;
         Ok(rule)
     }
 }
@@ -170,12 +177,14 @@ impl From<FaultRule> for Written {
                 written.filled_permille = Some(permille);
                 What::PartialFill
             }
+            Fault::RefuseOrders => What::RefuseOrders,
         });
         written.permille = (rule.permille < 1000).then_some(rule.permille);
         written.from = (rule.from > 1).then_some(rule.from);
         written.times = rule.times;
         written.on = rule.call;
         written.account = rule.account;
+        written.symbol = rule.symbol;
         written
     }
 }
@@ -216,6 +225,10 @@ mod tests {
             (r#"{"fault":"duplicate","heard":"second"}"#, FaultRule::new(Fault::Duplicate(Heard::Second))),
             (r#"{"fault":"stale_read","writes":2}"#, FaultRule::new(Fault::StaleRead { writes: 2 })),
             (r#"{"fault":"partial_fill"}"#, FaultRule::new(Fault::PartialFill { permille: 500 })),
+            (
+                r#"{"fault":"refuse_orders","symbol":"BTC"}"#,
+                FaultRule::new(Fault::RefuseOrders).symbol("BTC".parse().unwrap()),
+            ),
             (r#"{"fault":"maintenance"}"#, FaultRule::new(Fault::Maintenance)),
         ] {
             let read: FaultRule = serde_json::from_str(text).unwrap();
@@ -233,6 +246,7 @@ mod tests {
             (r#"{"fault":"explode"}"#, "explode"),
             (r#"{"fault":"lose_answer","offten":1}"#, "offten"),
             (r#"{"fault":"lose_answer","ms":1}"#, "`ms` does not belong"),
+            (r#"{"fault":"lose_answer","symbol":"BTC"}"#, "`symbol` does not belong"),
             (r#"{"fault":"delay_answer"}"#, "missing field `ms`"),
             (r#"{"fault":"delay_answer","ms":3600001}"#, "at most 3600000"),
             (r#"{"fault":"server_error","status":200}"#, "400 to 599, not 200"),

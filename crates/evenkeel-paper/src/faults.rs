@@ -104,6 +104,12 @@ impl FaultRule {
         Self { fault, operation: None, symbol: None, permille: 1000, from: 1, left: None, seen: 0 }
     }
 
+    /// At every order: the exchange refuses it, with [`ErrorKind::Rejected`], as when trading is halted.
+    #[must_use]
+    pub fn refusing_orders() -> Self {
+        Self::new(Fault::Refuse { kind: ErrorKind::Rejected, retry_after: None }).on(Operation::Place)
+    }
+
     /// Only at this operation. Each order of a batch is a call of its own; a reading of several symbols is one call.
     #[must_use]
     pub fn on(mut self, operation: Operation) -> Self {

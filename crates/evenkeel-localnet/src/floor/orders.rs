@@ -116,7 +116,8 @@ impl Why {
             (_, "above the largest position at the leverage setting") => Why::PositionLimit,
             (_, "this order id is used already") => Why::DuplicateId,
             (_, "the order's leg does not fit the position mode") => Why::Leg,
-            (_, "the venue does not take this order now") => Why::Halted,
+            // The second one by a rule of faults.
+            (_, "the venue does not take this order now" | "refused (injected)") => Why::Halted,
             (_, "above what the position's tier allows") => Why::LeverageTier,
             (_, "leverage of an isolated position cannot be lowered") => Why::LeverageIsolated,
             (_, "there is no isolated position") => Why::NotIsolated,

@@ -8,6 +8,7 @@ use super::support::{Bot, START, limit, orders};
 use crate::hyperliquid::{AccountSpec, Server};
 use crate::{Fault, FaultRule, Gate, Venue as _};
 
+const BTC: u32 = 0;
 const SOL: u32 = 2;
 
 fn two_accounts() -> (Bot, Gate<Server>) {
@@ -77,6 +78,21 @@ fn maintenance_is_for_everybody_until_it_ends() {
     }
     gate.clear();
     assert_eq!(send(&mut gate, "/info", &json!({"type": "meta"})).unwrap().0, StatusCode::OK);
+}
+
+#[test]
+fn orders_of_one_symbol_are_refused_in_the_venues_words() {
+    let (mut bot, mut gate) = two_accounts();
+    gate.inject([FaultRule::new(Fault::RefuseOrders).symbol("BTC".parse().unwrap()).on("order")]);
+    bot.nonce += 1;
+    let both = orders(&[limit(BTC, true, "110000", "0.01", "Ioc"), limit(SOL, true, "168", "10", "Ioc")]);
+    let (status, answer) = send(&mut gate, "/exchange", &bot.signed(&both, bot.nonce, None)).unwrap();
+    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("ok")));
+    let rows = &answer["response"]["data"]["statuses"];
+    assert_eq!(rows[0], json!({"error": "Trading is halted."}));
+    assert_eq!(rows[1]["filled"]["totalSz"], "10.0");
+    let [(_, one), ..] = &gate.venue_mut().worlds()[..] else { panic!("three accounts") };
+    assert_eq!(one.faults().len(), 0);
 }
 
 #[test]
