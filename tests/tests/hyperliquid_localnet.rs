@@ -222,11 +222,12 @@ async fn nothing_is_done_twice_on_a_bad_line() {
         bench.net.clear_faults();
         line_is_empty(late).await;
         let world = bench.world();
-        let story = || format!("seed {seed}: {}\n{report}\n{}", report.message, world.trace().join("\n"));
+        let story =
+            || format!("seed {seed}: {}\n{report}\n{}", report.message, world.trace().to_vec().join("\n"));
         assert_eq!(ledger_is_sound(&world), Ok(()), "{}", story());
         assert!(filled(&world).len() <= expected, "{}", story());
         // Twice the account value, and what costs and rounding allow.
-        let bound = world.history()[0].account_value.times(Decimal::new(202, 2)).unwrap();
+        let bound = world.history().first().unwrap().account_value.times(Decimal::new(202, 2)).unwrap();
         assert!(most(&world) <= bound, "{} of {bound}\n{}", most(&world), story());
         assert_eq!(is_honest(&report, &world), Ok(()), "{}", story());
     }

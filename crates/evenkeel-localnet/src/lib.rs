@@ -22,6 +22,7 @@ mod error;
 mod fault;
 mod floor;
 mod gate;
+mod history;
 pub mod hyperliquid;
 #[cfg(feature = "server")]
 mod shell;

@@ -169,8 +169,7 @@ impl<V: Venue> Localnet<V> {
         let mut gate = self.shared.gate();
         let (requests, faults) = (gate.requests(), gate.struck());
         let worlds = gate.venue_mut().worlds();
-        let open = worlds.iter().flat_map(|(_, world)| world.orders());
-        let open = open.filter(|order| !order.status.is_terminal()).count();
+        let open: usize = worlds.iter().map(|(_, world)| world.live_orders().count()).sum();
         Counts { requests, faults, open_orders: u64::try_from(open).unwrap_or(u64::MAX) }
     }
 

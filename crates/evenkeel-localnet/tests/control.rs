@@ -77,7 +77,7 @@ async fn everything_that_the_handle_does() {
     town.done("/hl/funding", &json!({"symbol": "SOL", "rate": "0.0001"})).await;
     let status = town.done("/hl/advance", &json!({"seconds": 3600})).await;
     assert_eq!(status["now"], START.0 + 3_600_000);
-    let paid = town.net.with(|venue| venue.worlds()[0].1.all_payments()[0].amount.to_string());
+    let paid = town.net.with(|venue| venue.worlds()[0].1.all_payments().first().unwrap().amount.to_string());
     assert_eq!(paid, "-0.03");
 
     let (_, positions) = town.ask("GET", "/hl/positions?account=main", "").await;

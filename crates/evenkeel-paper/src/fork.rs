@@ -14,6 +14,7 @@ use crate::orders::ORDER_ID;
 use crate::profile::Profile;
 use crate::refusal::Outcome;
 use crate::rng::Rng;
+use crate::series::{Identities, Series};
 use crate::state::{Held, Market, Pool, Resting, State, Totals};
 use crate::time::{Due, Execution, check};
 use crate::truth::{Cause, Log, OrderRecord, Origin};
@@ -129,6 +130,12 @@ pub(crate) fn raw_fork(snapshot: &Snapshot, profile: Profile, seed: u64) -> Resu
         state.credit(&pool.id, cash)?;
     }
     let records = take_over_orders(&mut state, snapshot);
+    let mut by_id = Identities::new();
+    for (index, record) in records.from(0) {
+        if let Some(id) = record.id {
+            by_id.insert(id, index);
+        }
+    }
     check(&state)?;
     let slippage = Decimal::new(DEFAULT_SLIPPAGE.0, DEFAULT_SLIPPAGE.1);
     Ok(World {
@@ -145,11 +152,12 @@ pub(crate) fn raw_fork(snapshot: &Snapshot, profile: Profile, seed: u64) -> Resu
         rules: Vec::new(),
         queued: u64::try_from(queue.len()).unwrap_or(0),
         queue,
-        by_id: records.iter().enumerate().filter_map(|(index, r)| Some((r.id?, index))).collect(),
+        by_id,
         first_order: first_free(snapshot),
+        live: (0..records.end()).collect(),
         records,
-        fills: Vec::new(),
-        payments: Vec::new(),
+        fills: Series::new(),
+        payments: Series::new(),
         withheld: Vec::new(),
         log: Log::new(),
         foreign: false,
@@ -169,10 +177,10 @@ fn hold(state: &mut State, position: &Position) -> Outcome<()> {
 }
 
 /// Open orders continue under the identities that they have.
-fn take_over_orders(state: &mut State, snapshot: &Snapshot) -> Vec<OrderRecord> {
-    let mut records = Vec::new();
-    for (index, order) in snapshot.open_orders.iter().enumerate() {
-        records.push(OrderRecord {
+fn take_over_orders(state: &mut State, snapshot: &Snapshot) -> Series<OrderRecord> {
+    let mut records = Series::new();
+    for order in &snapshot.open_orders {
+        let record = OrderRecord {
             venue_order_id: order.venue_order_id.clone(),
             id: order.id,
             origin: if order.id.is_some() { Origin::Client } else { Origin::Foreign },
@@ -192,10 +200,9 @@ fn take_over_orders(state: &mut State, snapshot: &Snapshot) -> Vec<OrderRecord> 
             value: Usd::ZERO,
             fee: Usd::ZERO,
             reason: None,
-        });
-        if let Some(record) = records.last() {
-            state.book.insert(index, Resting::of(record, order.remaining));
-        }
+        };
+        let resting = Resting::of(&record, order.remaining);
+        state.book.insert(records.push(record), resting);
     }
     records
 }

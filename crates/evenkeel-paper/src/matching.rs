@@ -116,9 +116,7 @@ impl World {
             self.withhold(pool, released, lag);
         }
         let after = if rests { OrderStatus::Open } else { OrderStatus::Cancelled };
-        if let Some(record) = self.records.get_mut(attempt.record) {
-            record.status = after;
-        }
+        self.change(attempt.record, |record| record.status = after);
         self.book_fills(executed);
         self.drop_orphans(&attempt.leg);
         self.liquidate();
@@ -234,15 +232,17 @@ impl World {
     /// Writes executions into records, fills and trace.
     pub(crate) fn book_fills(&mut self, executed: Vec<Executed>) {
         for Executed { record: index, qty, price, fee } in executed {
-            let number = self.fills.len();
-            let Some(record) = self.records.get_mut(index) else { continue };
+            let number = self.fills.end();
             // These sums are smaller than those of the account, which were just checked.
-            record.filled = record.filled.plus(qty).unwrap_or(record.filled);
-            record.value = price.value(qty).and_then(|v| record.value.plus(v)).unwrap_or(record.value);
-            record.fee = record.fee.plus(fee).unwrap_or(record.fee);
-            if record.qty.is_none_or(|ordered| record.filled >= ordered) {
-                record.status = OrderStatus::Filled;
-            }
+            self.change(index, |record| {
+                record.filled = record.filled.plus(qty).unwrap_or(record.filled);
+                record.value = price.value(qty).and_then(|v| record.value.plus(v)).unwrap_or(record.value);
+                record.fee = record.fee.plus(fee).unwrap_or(record.fee);
+                if record.qty.is_none_or(|ordered| record.filled >= ordered) {
+                    record.status = OrderStatus::Filled;
+                }
+            });
+            let Some(record) = self.records.get(index) else { continue };
             let fill = Fill {
                 trade_id: format!("trade-{number}"),
                 order: if record.origin == Origin::Client { record.id } else { None },

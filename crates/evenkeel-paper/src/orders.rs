@@ -103,13 +103,9 @@ impl World {
         symbol: Option<&Symbol>,
         meant: impl Fn(&OrderRecord) -> bool,
     ) -> u32 {
-        let open: Vec<usize> = (0..self.records.len())
-            .filter(|index| {
-                self.records.get(*index).is_some_and(|r| {
-                    symbol.is_none_or(|symbol| r.symbol == *symbol) && !r.status.is_terminal() && meant(r)
-                })
-            })
-            .collect();
+        let is_meant = |r: &OrderRecord| symbol.is_none_or(|symbol| r.symbol == *symbol) && meant(r);
+        let live = self.live.iter().copied();
+        let open: Vec<usize> = live.filter(|index| self.records.get(*index).is_some_and(is_meant)).collect();
         for index in &open {
             self.end(*index, OrderStatus::Cancelled, "cancelled");
         }
@@ -123,15 +119,15 @@ impl World {
             next.book.remove(&index);
             self.commit(next, Cause::OwnOrder);
         }
-        if let Some(record) = self.records.get_mut(index) {
+        self.change(index, |record| {
             record.status = status;
             record.reason = Some(reason.into());
-        }
+        });
     }
 
     /// A record under a new identity, with the figures of an immediate order that did nothing yet.
     pub(crate) fn blank(&self, origin: Origin, leg: Leg, side: Side) -> OrderRecord {
-        let number = self.first_order.saturating_add(self.records.len());
+        let number = self.first_order.saturating_add(self.records.end());
         OrderRecord {
             venue_order_id: format!("{ORDER_ID}{number}"),
             id: None,
@@ -191,24 +187,37 @@ impl World {
     }
 
     pub(crate) fn record(&mut self, record: OrderRecord) -> usize {
-        self.records.push(record);
-        self.records.len().saturating_sub(1)
+        let is_live = !record.status.is_terminal();
+        let index = self.records.push(record);
+        if is_live {
+            self.live.insert(index);
+        }
+        index
+    }
+
+    /// Every change of a record goes through here.
+    pub(crate) fn change(&mut self, index: usize, change: impl FnOnce(&mut OrderRecord)) {
+        let Some(record) = self.records.get_mut(index) else { return };
+        change(record);
+        if record.status.is_terminal() {
+            self.live.remove(&index);
+        } else {
+            self.live.insert(index);
+        }
     }
 
     fn reject(&mut self, index: usize, refusal: &Refusal) {
-        if let Some(record) = self.records.get_mut(index) {
+        self.change(index, |record| {
             record.status = OrderStatus::Rejected;
             record.reason = Some(format!("{}: {}", refusal.kind.as_str(), refusal.message));
-        }
+        });
     }
 
     /// From now on its id is used, and from `at` on it can be asked for.
     fn publish(&mut self, index: usize, at: evenkeel_types::Timestamp) {
-        if let Some(record) = self.records.get_mut(index) {
-            record.visible_from = Some(at);
-            if let Some(id) = record.id {
-                self.by_id.insert(id, index);
-            }
+        self.change(index, |record| record.visible_from = Some(at));
+        if let Some(id) = self.records.get(index).and_then(|record| record.id) {
+            self.by_id.insert(id, index);
         }
     }
 
@@ -223,7 +232,7 @@ impl World {
     }
 
     fn check_identity(&self, id: &ClientOrderId) -> Outcome<()> {
-        let before = self.by_id.get(id).and_then(|index| self.records.get(*index));
+        let before = self.by_id.get(id).and_then(|index| self.records.get(index));
         let clash = match self.profile.capabilities.dedupe {
             Dedupe::Forever => before.is_some(),
             Dedupe::OpenOrders => before.is_some_and(|record| !record.status.is_terminal()),

@@ -145,7 +145,7 @@ impl World {
             None => (&self.state, self.now),
             Some((changes, time)) => {
                 let index = changes.min(self.past.len()).saturating_sub(1);
-                let state = self.past.get(index).unwrap_or(&self.state);
+                let state = self.past.get(index).map_or(&self.state, AsRef::as_ref);
                 (state, if time == StaleTime::Honest { state.since } else { self.now })
             }
         };

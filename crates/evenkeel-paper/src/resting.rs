@@ -80,8 +80,8 @@ impl World {
         };
         let tif = if order.limit.is_some() { TimeInForce::Gtc } else { TimeInForce::Ioc };
         // What then rests is an ordinary order: it waits for its limit, and for no trigger any more.
-        if let (Some(record), true) = (self.records.get_mut(index), order.limit.is_some()) {
-            record.kind = OrderKind::Limit;
+        if order.limit.is_some() {
+            self.change(index, |record| record.kind = OrderKind::Limit);
         }
         let attempt = Attempt {
             record: index,

@@ -51,7 +51,7 @@ impl World {
     ) -> Result<Option<OrderRecord>> {
         let verdict = self.arrive(operation, from_ref(symbol));
         self.answers(operation, &verdict.fate)?;
-        let found = self.by_id.get(id).and_then(|index| self.records.get(*index));
+        let found = self.by_id.get(id).and_then(|index| self.records.get(index));
         let found = found
             .filter(|record| !verdict.hidden && record.symbol == *symbol)
             .filter(|record| record.visible_from.is_some_and(|from| from <= self.now));

@@ -271,13 +271,11 @@ impl World {
         let paid = pay_funding(&mut next, symbol, mark, rate).and_then(|paid| check(&next).map(|()| paid));
         if let Ok((paid, payments)) = paid {
             self.note(format_args!("funding {symbol} {paid}"));
-            self.payments.extend(payments.into_iter().map(|(qty, amount)| FundingPayment {
-                time: self.now,
-                symbol: symbol.clone(),
-                amount,
-                qty: Some(qty),
-                rate: Some(rate),
-            }));
+            for (qty, amount) in payments {
+                let (time, symbol) = (self.now, symbol.clone());
+                let payment = FundingPayment { time, symbol, amount, qty: Some(qty), rate: Some(rate) };
+                self.payments.push(payment);
+            }
             self.commit(next, Cause::Funding);
             self.liquidate();
         }

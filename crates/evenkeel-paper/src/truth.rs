@@ -6,6 +6,7 @@ use evenkeel_types::{
     TimeInForce, Timestamp, Usd,
 };
 
+use crate::series::Series;
 use crate::state::Totals;
 
 /// How many lines of trace and how many samples are kept. A long simulation has some ten thousand; beyond this the
@@ -147,32 +148,38 @@ pub struct Truth {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
-    pub(crate) lines: Vec<String>,
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) lines: Series<String>,
+    pub(crate) samples: Series<Sample>,
     pub(crate) hash: u64,
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
         // The offset basis of FNV-1a.
-        Self { lines: Vec::new(), samples: Vec::new(), hash: 0xcbf2_9ce4_8422_2325 }
+        Self { lines: Series::new(), samples: Series::new(), hash: 0xcbf2_9ce4_8422_2325 }
     }
 
     pub(crate) fn line(&mut self, line: String) {
         for byte in line.bytes().chain([b'\n']) {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        keep(&mut self.lines, line);
+        self.lines.push(line);
+        forget(&mut self.lines, MAX_KEPT);
     }
 
     pub(crate) fn sample(&mut self, sample: Sample) {
-        keep(&mut self.samples, sample);
+        self.samples.push(sample);
+        forget(&mut self.samples, MAX_KEPT);
+    }
+
+    pub(crate) fn forget(&mut self, most: usize) {
+        forget(&mut self.lines, most);
+        forget(&mut self.samples, most);
     }
 }
 
-fn keep<T>(list: &mut Vec<T>, item: T) {
-    if list.len() >= MAX_KEPT {
-        list.drain(..MAX_KEPT / 2);
+fn forget<T: Clone>(list: &mut Series<T>, most: usize) {
+    if list.len() > most {
+        list.forget(most >> 1, |_| false);
     }
-    list.push(item);
 }

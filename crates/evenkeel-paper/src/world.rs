@@ -1,7 +1,8 @@
 //! The exchange: state, queue of what is to come, and the one door through which calls enter.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::slice::from_ref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{
@@ -16,6 +17,7 @@ use crate::faults::{Fate, FaultRule, Tweak, Verdict, judge};
 use crate::profile::Profile;
 use crate::refusal::{Outcome, refused};
 use crate::rng::Rng;
+use crate::series::{Identities, Series};
 use crate::settle::Withheld;
 use crate::state::{State, Totals};
 use crate::time::{Due, Execution, check};
@@ -41,17 +43,19 @@ pub struct World {
     pub(crate) latency: Duration,
     pub(crate) now: Timestamp,
     pub(crate) state: State,
-    pub(crate) past: VecDeque<State>,
+    pub(crate) past: VecDeque<Arc<State>>,
     pub(crate) rng: Rng,
     pub(crate) rules: Vec<FaultRule>,
     pub(crate) queue: BTreeMap<(Timestamp, u64), Due>,
     pub(crate) queued: u64,
-    pub(crate) records: Vec<OrderRecord>,
+    pub(crate) records: Series<OrderRecord>,
+    /// Records of orders that are not over.
+    pub(crate) live: BTreeSet<usize>,
     /// Added to the count of records in identities: a fork may have brought identities of our form along.
     pub(crate) first_order: usize,
-    pub(crate) by_id: BTreeMap<ClientOrderId, usize>,
-    pub(crate) fills: Vec<Fill>,
-    pub(crate) payments: Vec<FundingPayment>,
+    pub(crate) by_id: Identities,
+    pub(crate) fills: Series<Fill>,
+    pub(crate) payments: Series<FundingPayment>,
     pub(crate) withheld: Vec<Withheld>,
     pub(crate) log: Log,
     /// Whether what is being done is somebody else's doing.
@@ -171,13 +175,13 @@ impl World {
         Ok(())
     }
 
-    /// A copy of everything that happened, for checkers.
+    /// A copy of everything that happened and is not forgotten, for checkers.
     #[must_use]
     pub fn truth(&self) -> Truth {
         Truth {
-            orders: self.records.clone(),
-            fills: self.fills.clone(),
-            history: self.log.samples.clone(),
+            orders: self.records.to_vec(),
+            fills: self.fills.to_vec(),
+            history: self.log.samples.to_vec(),
             totals: self.state.totals,
             trace_hash: self.log.hash,
         }
@@ -185,31 +189,60 @@ impl World {
 
     /// Every order that reached the exchange, in order of arrival.
     #[must_use]
-    pub fn orders(&self) -> &[OrderRecord] {
+    pub fn orders(&self) -> &Series<OrderRecord> {
         &self.records
+    }
+
+    /// Those of them that are not over, in order of arrival.
+    pub fn live_orders(&self) -> impl Iterator<Item = &OrderRecord> {
+        self.live.iter().filter_map(|index| self.records.get(*index))
+    }
+
+    /// Keeps the memory of a world that runs for ever flat: of each list of what happened (orders that are over, with
+    /// their identities; executions, payments, samples, lines of trace) that is longer than `most`, the older half of
+    /// so many goes. A world by itself keeps everything that checkers need. Whether an order or an execution went.
+    pub fn forget(&mut self, most: usize) -> bool {
+        let rest = most >> 1;
+        let over = |kept: usize| kept > most;
+        let (orders, fills) =
+            (over(self.records.len().saturating_sub(self.live.len())), over(self.fills.len()));
+        if orders {
+            let live = &self.live;
+            self.records.forget(rest.saturating_add(live.len()), |index| live.contains(&index));
+            let records = &self.records;
+            self.by_id.retain(|index| records.get(index).is_some());
+        }
+        if fills {
+            self.fills.forget(rest, |_| false);
+        }
+        if over(self.payments.len()) {
+            self.payments.forget(rest, |_| false);
+        }
+        self.log.forget(most);
+        orders || fills
     }
 
     /// Every execution, oldest first.
     #[must_use]
-    pub fn all_fills(&self) -> &[Fill] {
+    pub fn all_fills(&self) -> &Series<Fill> {
         &self.fills
     }
 
     /// Every funding payment, oldest first.
     #[must_use]
-    pub fn all_payments(&self) -> &[FundingPayment] {
+    pub fn all_payments(&self) -> &Series<FundingPayment> {
         &self.payments
     }
 
     /// The account after every change.
     #[must_use]
-    pub fn history(&self) -> &[Sample] {
+    pub fn history(&self) -> &Series<Sample> {
         &self.log.samples
     }
 
     /// What happened, in words, one line each; of a very long history the younger part.
     #[must_use]
-    pub fn trace(&self) -> &[String] {
+    pub fn trace(&self) -> &Series<String> {
         &self.log.lines
     }
 
@@ -233,7 +266,7 @@ impl World {
     pub(crate) fn commit(&mut self, mut next: State, cause: Cause) {
         next.since = self.now;
         let before = std::mem::replace(&mut self.state, next);
-        self.past.push_front(before);
+        self.past.push_front(Arc::new(before));
         self.past.truncate(MAX_PAST);
         self.sample(if self.foreign { Cause::Foreign } else { cause });
     }

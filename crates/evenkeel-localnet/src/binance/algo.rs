@@ -89,13 +89,17 @@ impl Server {
         Ok(found.filter(|ticket| ticket.is_conditional()).map(|ticket| ticket.id))
     }
 
-    fn show_algo(&self, ask: &Ask, meant: impl Fn(&Account, &Ticket) -> bool) -> Result<Vec<Value>, Refusal> {
-        let account = self.account(ask)?;
+    fn show_algo<'a>(
+        &self,
+        ask: &Ask,
+        account: &'a Account,
+        tickets: impl Iterator<Item = &'a Ticket>,
+    ) -> Result<Vec<Value>, Refusal> {
         let symbols = self.listed_or_all(&ask.params)?;
         let mut rows = Vec::new();
-        for ticket in account.tickets.values().filter(|ticket| ticket.is_conditional()) {
+        for ticket in tickets.filter(|ticket| ticket.is_conditional()) {
             let market = symbols.iter().find(|market| market.symbol == ticket.wish.symbol);
-            if let Some(market) = market.filter(|_| meant(account, ticket)) {
+            if let Some(market) = market {
                 rows.push(rows::algo_record(account, market, ticket));
             }
         }
@@ -184,11 +188,15 @@ pub(crate) fn query(server: &mut Server, ask: &Ask) -> Answer {
 }
 
 pub(crate) fn open(server: &mut Server, ask: &Ask) -> Answer {
-    Ok(Value::Array(server.show_algo(ask, is_algo_waiting)?))
+    let account = server.account(ask)?;
+    let waiting = account.open().filter(|ticket| is_algo_waiting(account, ticket));
+    Ok(Value::Array(server.show_algo(ask, account, waiting)?))
 }
 
 pub(crate) fn all(server: &mut Server, ask: &Ask) -> Answer {
     let span = Span::of(&ask.params, 500, 1_000)?.at_most(7)?;
-    let rows = server.show_algo(ask, |_, ticket| span.has(ticket.placed))?;
+    let account = server.account(ask)?;
+    let tickets = account.tickets.values().filter(|ticket| span.has(ticket.placed));
+    let rows = server.show_algo(ask, account, tickets)?;
     Ok(Value::Array(span.cut(&rows).to_vec()))
 }

@@ -56,8 +56,10 @@ pub(crate) fn income(server: &mut Server, ask: &Ask) -> Answer {
     let recent = Timestamp(ask.now.0.saturating_sub(WEEK));
     let one = ask.params.has("symbol");
     let liquidation = |row: &Income| {
-        row.trade
-            .is_some_and(|trade| account.fills.iter().any(|fill| fill.trade == trade && fill.liquidation))
+        // Numbers of executions only grow.
+        let place = |trade| account.fills.binary_search_by_key(&trade, |fill: &FillRow| fill.trade).ok();
+        let fill = row.trade.and_then(place).and_then(|place| account.fills.get(place));
+        fill.is_some_and(|fill| fill.liquidation)
     };
     let name = |row: &Income| match row.kind {
         IncomeKind::Transfer => "TRANSFER",

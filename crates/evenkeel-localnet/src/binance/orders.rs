@@ -10,7 +10,8 @@ use super::routes::Ask;
 use super::rows::{self, OWNER, is_order};
 use super::server::Server;
 use super::wishes::{a_price, quantity};
-use crate::floor::{Account, Floor, Kind, Listed, Status, Ticket, Why, Wish};
+use crate::floor::{Account, Floor, Kind, Listed, Ticket, Why, Wish};
+use crate::history::MAX_HISTORY;
 
 type Answer = Result<Value, Refusal>;
 
@@ -27,22 +28,21 @@ impl Server {
         let market =
             markets.iter().find(|market| market.symbol == wish.symbol).ok_or_else(Refusal::symbol)?;
         let account = accounts.get_mut(place).ok_or_else(Refusal::number)?;
-        // What an all-or-nothing order did not fill is found out by filling it.
-        let kept = all_or_nothing.then(|| account.clone());
-        let id = account.place(market, wish, ids).map_err(|why| Refusal::order(&why, market))?;
-        let filled = |account: &Account| {
-            account.tickets.get(&id).is_some_and(|ticket| ticket.status(&account.world) == Status::Filled)
-        };
-        if let Some(kept) = kept
-            && !filled(account)
-        {
-            *account = kept;
+        // What an all-or-nothing order does not fill is found out by filling it.
+        let refused = |why: Why| Refusal::order(&why, market);
+        if all_or_nothing && !account.would_fill(market, &wish).map_err(refused)? {
             let text = "Due to the order could not be filled immediately, the FOK order has been rejected. The order will not be recorded in the order history.";
             return Err(Refusal::new(-5021, text));
         }
+        let id = account.place(market, wish, ids).map_err(refused)?;
         let gtd = account.tickets.get(&id).and_then(|ticket| ticket.wish.words.get("gtd")?.as_u64());
         if let Some(date) = gtd.filter(|date| *date > 0) {
             self.timers.insert((Timestamp(date), id), place);
+            if self.timers.len() > MAX_HISTORY {
+                let accounts = &self.floor.accounts;
+                let live = |place: usize, id: u64| accounts.get(place).is_some_and(|a| a.live.contains(&id));
+                self.timers.retain(|(_, id), place| live(*place, *id));
+            }
         }
         Ok(id)
     }
@@ -255,7 +255,12 @@ pub(crate) fn query_open(server: &mut Server, ask: &Ask) -> Answer {
 pub(crate) fn open(server: &mut Server, ask: &Ask) -> Answer {
     let symbols = server.listed_or_all(&ask.params)?;
     let of = |ticket: &Ticket| symbols.iter().any(|market| market.symbol == ticket.wish.symbol);
-    let rows = server.show(ask, |account, ticket| of(ticket) && ticket.is_open(&account.world))?;
+    let account = server.account(ask)?;
+    let mut rows = Vec::new();
+    for ticket in account.open().filter(|ticket| of(ticket) && is_order(account, ticket)) {
+        let market = server.floor.market(ticket.wish.symbol.as_str()).ok_or_else(Refusal::symbol)?;
+        rows.push(rows::record(account, market, ticket));
+    }
     Ok(Value::Array(rows))
 }
 

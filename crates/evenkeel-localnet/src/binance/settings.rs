@@ -12,6 +12,7 @@ use super::routes::Ask;
 use super::rows::leg_name;
 use super::server::Server;
 use crate::floor::{Account, Why};
+use crate::history::{MAX_HISTORY, bound};
 
 type Answer = Result<Value, Refusal>;
 
@@ -131,7 +132,9 @@ pub(crate) fn move_margin(server: &mut Server, ask: &Ask) -> Answer {
     let delta = if adds { amount } else { amount.negated() };
     account.move_margin(&symbol, leg, delta).map_err(|why| Refusal::margin(&why, adds))?;
     let row = Move { symbol, leg, adds, amount, time: ask.now };
-    server.moves.entry(ask.account).or_default().push(row);
+    let moves = server.moves.entry(ask.account).or_default();
+    moves.push(row);
+    bound(moves, MAX_HISTORY);
     let kind = if adds { 1 } else { 2 };
     Ok(
         json!({"amount": bare(amount.get()), "code": 200, "msg": "Successfully modify position margin.", "type": kind}),

@@ -246,7 +246,7 @@ pub(crate) fn name(
     now: Timestamp,
 ) -> Result<String, Refusal> {
     let Some(id) = params.optional(parameter)? else {
-        let seed = format!("{}/{}/{}", account.name, account.tickets.len(), now.0);
+        let seed = format!("{}/{}/{}", account.name, account.counted.0, now.0);
         let hash = Sha256::digest(seed.as_bytes());
         return Ok(hash.iter().take(11).map(|byte| format!("{byte:02x}")).collect());
     };

@@ -8,6 +8,7 @@ use evenkeel_types::{OrderKind, PositionSide, Symbol, Timestamp, Usd};
 
 use super::server::Server;
 use crate::floor::{Kind, Status, Ticket, Wish};
+use crate::history::bound;
 
 /// An order number may be cancelled once in this time.
 const AGAIN: u64 = 1000;
@@ -110,6 +111,19 @@ impl Server {
         for index in 0..self.desks.len() {
             self.breed(index);
             self.attach(index);
+            self.forget(index);
+        }
+    }
+
+    /// Lets go of what belongs to orders that the account does not remember.
+    fn forget(&mut self, index: usize) {
+        let (Some(account), Some(desk)) = (self.floor.accounts.get(index), self.desks.get_mut(index)) else {
+            return;
+        };
+        bound(&mut desk.margin_moves, account.history);
+        if desk.child.len() > account.tickets.len() {
+            desk.child.retain(|ticket, _| account.tickets.contains_key(ticket));
+            desk.parent.retain(|_, ticket| account.tickets.contains_key(ticket));
         }
     }
 
@@ -119,7 +133,10 @@ impl Server {
         };
         let waiting: Vec<u64> = desk.waiting.iter().copied().collect();
         for id in waiting {
-            let Some(ticket) = account.tickets.get(&id) else { continue };
+            let Some(ticket) = account.tickets.get(&id) else {
+                desk.waiting.remove(&id);
+                continue;
+            };
             if !ticket.is_conditional() {
                 desk.waiting.remove(&id);
             } else if triggered(ticket, &account.world) {

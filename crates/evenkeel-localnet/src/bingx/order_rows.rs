@@ -94,7 +94,7 @@ impl Server {
         let done = shown.done(world);
         let kind = shown.kind();
         let conditional = ticket.is_conditional() && !matches!(shown.face, Face::Child { .. });
-        let profit: Usd = self.profit_of(account, shown);
+        let profit: Usd = Self::profit_of(shown);
         let whole = ticket.wish.qty.is_none();
         let ordered = wish.qty.map_or_else(|| formal(wish), Qty::get);
         let fee = if done.qty.is_zero() { String::new() } else { cut(done.fee.negated().get(), 6) };
@@ -155,13 +155,11 @@ impl Server {
         ])
     }
 
-    fn profit_of(&self, account: &Account, shown: &Shown<'_>) -> Usd {
+    fn profit_of(shown: &Shown<'_>) -> Usd {
         if shown.face == Face::Parent {
             return Usd::ZERO;
         }
-        let mine =
-            account.fills.iter().filter(|fill| fill.order == shown.ticket.id).map(|fill| fill.realised);
-        Usd::sum(mine).unwrap_or(Usd::ZERO)
+        shown.ticket.realised
     }
 }
 

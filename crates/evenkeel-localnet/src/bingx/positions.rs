@@ -84,17 +84,9 @@ impl Server {
 
     /// Closed profit, fees and funding since it was opened.
     fn realised(&self, account: &Account, held: &Held) -> Usd {
-        let fills = account
-            .fills
-            .iter()
-            .filter(|fill| fill.symbol == held.symbol && fill.leg == held.leg && fill.time >= held.since);
-        let fees = Usd::sum(fills.map(|fill| fill.fee.negated())).unwrap_or(Usd::ZERO);
-        let funding = account.income.iter().filter(|row| {
-            let same_way = row.funding.is_some_and(|(qty, _)| qty.is_negative() == held.qty.is_negative());
-            same_way && row.symbol.as_ref() == Some(&held.symbol) && row.time >= held.since
-        });
-        let funding = Usd::sum(funding.map(|row| row.amount)).unwrap_or(Usd::ZERO);
-        held.realised.plus(fees).and_then(|sum| sum.plus(funding)).unwrap_or(held.realised)
+        let earned = account.earned.get(&(held.symbol.clone(), held.leg)).copied().unwrap_or_default();
+        let paid = held.realised.minus(earned.fees);
+        paid.and_then(|sum| sum.plus(earned.funding)).unwrap_or(held.realised)
     }
 }
 

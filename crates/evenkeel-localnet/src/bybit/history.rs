@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::auth::Caller;
 use super::envelope::{Answer, Refusal};
-use super::ids::{Of, uuid};
+use super::ids::{Of, number, uuid};
 use super::numbers::{fine, text, usd};
 use super::order_rows::side;
 use super::params::{Category, Params};
@@ -181,8 +181,16 @@ impl Server {
             }
             let (id, link, kind) =
                 (params.text("orderId")?, params.text("orderLinkId")?, params.text("execType")?);
-            let fills = account.fills.iter().map(|fill| (fill.time, execution(account, fill)));
-            let payments = account.income.iter().filter(|row| row.kind == IncomeKind::Funding);
+            // What is not meant is left out before its row is made: there can be thousands.
+            let order = id.map(|id| number(Of::Order, id));
+            let fills = account.fills.iter().filter(|fill| {
+                times.contains(&fill.time.0) && order.is_none_or(|order| order == Some(fill.order))
+            });
+            let fills = fills.map(|fill| (fill.time, execution(account, fill)));
+            let payments = account
+                .income
+                .iter()
+                .filter(|row| row.kind == IncomeKind::Funding && times.contains(&row.time.0));
             let payments = payments.filter_map(|row| Some((row.time, funding(self, row)?)));
             let mut all: Vec<(Timestamp, Value)> = fills.chain(payments).collect();
             all.sort_by_key(|row| row.0);
@@ -193,9 +201,8 @@ impl Server {
                 let symbol = row.get("symbol").and_then(Value::as_str).unwrap_or_default();
                 base.is_none_or(|base| self.floor.market(symbol).is_some_and(|market| market.base == base))
             };
-            rows.extend(all.into_iter().rev().filter(|(time, row)| {
-                times.contains(&time.0)
-                    && is(row, "symbol", symbol)
+            rows.extend(all.into_iter().rev().filter(|(_, row)| {
+                is(row, "symbol", symbol)
                     && based(row)
                     && is(row, "orderId", id)
                     && (id.is_some() || is(row, "orderLinkId", link))

@@ -71,11 +71,8 @@ impl Server {
         let (account, figures) = self.figures(caller.account)?;
         let times = window(params, self.floor.now, day())?;
         let mut entries = Vec::new();
-        let mut sizes = std::collections::BTreeMap::<_, Decimal>::new();
         for fill in &account.fills {
-            let size = sizes.entry((fill.symbol.clone(), fill.leg)).or_default();
-            *size = size.plus(fill.side.signed(fill.qty).get()).unwrap_or_default();
-            entries.extend(trade(account, fill, *size));
+            entries.extend(trade(account, fill, fill.after.get()));
         }
         for row in &account.income {
             match row.kind {

@@ -8,6 +8,7 @@ use super::envelope::{Answer, Refusal};
 use super::numbers::usd;
 use super::params::Params;
 use super::server::Server;
+use crate::history::MAX_HISTORY;
 
 impl Server {
     pub(super) fn coin_info(&mut self, caller: &Caller, params: &Params) -> Answer {
@@ -63,7 +64,13 @@ impl Server {
         let left = account.spot.minus(moved).ok().filter(|left| !left.is_negative()).ok_or_else(short)?;
         account.transfer(moved).map_err(|_| short())?;
         account.spot = left;
-        self.transfers.insert(key, ());
+        self.transfers.insert(key, self.floor.now);
+        if self.transfers.len() > MAX_HISTORY {
+            let mut times: Vec<_> = self.transfers.values().copied().collect();
+            times.sort_unstable();
+            let youngest = times.get(MAX_HISTORY >> 1).copied();
+            self.transfers.retain(|_, at| Some(*at) >= youngest);
+        }
         Ok(json!({"transferId": id, "status": "SUCCESS"}).into())
     }
 }

@@ -186,11 +186,17 @@ impl Server {
                 let meant = self.meant(params)?;
                 let closed = params.integer("openOnly")? == Some(1);
                 let filter = params.text("orderFilter")?;
-                let tickets = account.tickets.values().rev().filter(|ticket| {
+                let is_meant = |ticket: &&Ticket| {
                     meant(ticket) && fits_filter(ticket, filter) && is_visible(account, ticket)
-                });
-                let of_kind = tickets.filter(|ticket| ticket.is_open(&account.world) != closed);
-                rows.extend(of_kind.take(RECENT).map(|ticket| order_row(account, ticket)));
+                };
+                let row = |ticket: &Ticket| order_row(account, ticket);
+                if closed {
+                    let over =
+                        account.tickets.values().rev().filter(|ticket| !ticket.is_open(&account.world));
+                    rows.extend(over.filter(is_meant).take(RECENT).map(row));
+                } else {
+                    rows.extend(account.open().rev().filter(is_meant).take(RECENT).map(row));
+                }
             }
         }
         let (page, cursor) = page_after(&rows, params.cursor()?.as_deref(), limit, page_key);

@@ -10,7 +10,7 @@ use super::market::highest;
 use super::numbers::{fine, price, text, usd};
 use super::params::{Category, Params, encode_cursor};
 use super::server::Server;
-use crate::floor::{Account, Figures, Held, IncomeKind, Kind, Listed, Ticket};
+use crate::floor::{Account, Figures, Held, Kind, Listed, Ticket};
 
 const FIRST_SEQ: u64 = 140_612_148_849_382;
 
@@ -25,24 +25,6 @@ pub(super) fn position_idx(leg: PositionSide) -> u8 {
 
 pub(super) fn legs(hedged: bool) -> &'static [PositionSide] {
     if hedged { &[PositionSide::Long, PositionSide::Short] } else { &[PositionSide::Net] }
-}
-
-/// What a leg earned, in all and since it was opened.
-fn earned(account: &Account, market: &Listed, leg: PositionSide, held: Option<&Held>) -> (Usd, Usd) {
-    let fills = account.fills.iter().filter(|fill| fill.symbol == market.symbol && fill.leg == leg);
-    let mut rows: Vec<_> = fills.map(|fill| (fill.time, fill.realised.minus(fill.fee).ok())).collect();
-    if leg == PositionSide::Net {
-        let of = |row: &&crate::floor::Income| {
-            row.kind == IncomeKind::Funding && row.symbol.as_ref() == Some(&market.symbol)
-        };
-        rows.extend(account.income.iter().filter(of).map(|row| (row.time, Some(row.amount))));
-    }
-    let sum = |rows: &mut dyn Iterator<Item = Usd>| Usd::sum(rows).unwrap_or(Usd::ZERO);
-    let all = sum(&mut rows.iter().filter_map(|row| row.1));
-    let since = held.map(|held| held.since);
-    let now =
-        sum(&mut rows.iter().filter(|row| since.is_some_and(|since| row.0 >= since)).filter_map(|row| row.1));
-    (all, now)
 }
 
 /// What guards the whole of a leg: take profit, stop loss, trailing distance.
@@ -97,7 +79,8 @@ impl Server {
         leg: PositionSide,
     ) -> Value {
         let held = figures.of(&market.symbol).find(|held| held.leg == leg);
-        let (all, cycle) = earned(account, market, leg, held);
+        let earned = account.earned.get(&(market.symbol.clone(), leg)).copied().unwrap_or_default();
+        let (all, cycle) = (earned.all, held.map_or(Usd::ZERO, |_| earned.since));
         let [take_profit, stop_loss, trailing] = guards(account, market, leg);
         let leverage = text(self.leverage_of(account, market, leg, held).get());
         let tiers = &market.instrument.tiers;
@@ -105,10 +88,9 @@ impl Server {
         let number = tiers.as_slice().iter().position(|row| *row == tier).unwrap_or(0);
         let limit =
             tiers.as_slice().get(number.saturating_add(1)).map(|row| row.notional_floor).or(tiers.cap());
-        let last = account.fills.iter().rev().find(|fill| fill.symbol == market.symbol && fill.leg == leg);
         let since = held.map_or("0".to_owned(), |held| held.since.0.to_string());
-        let updated = last.map_or(since.clone(), |fill| fill.time.0.to_string());
-        let seq = last.map_or(json!(-1), |fill| json!(FIRST_SEQ.saturating_add(fill.trade)));
+        let updated = earned.last.map_or(since.clone(), |(time, _)| time.0.to_string());
+        let seq = earned.last.map_or(json!(-1), |(_, trade)| json!(FIRST_SEQ.saturating_add(trade)));
         let mark = self.floor.quote(&market.symbol).map_or(market.mark, |quote| quote.mark);
         let amount = |of: fn(&Held) -> Usd| held.map_or("0".to_owned(), |held| usd(of(held)));
         let margin = held.map_or("0".to_owned(), |held| usd(maintenance(held, self.closing_fee(held))));

@@ -32,7 +32,7 @@ pub struct Server {
     /// Windows of the dead-man switch in seconds, by account and product.
     pub(super) windows: BTreeMap<(usize, String), u64>,
     /// Transfers that were made, by account and the client's id.
-    pub(super) transfers: BTreeMap<(usize, String), ()>,
+    pub(super) transfers: BTreeMap<(usize, String), Timestamp>,
 }
 
 impl Server {

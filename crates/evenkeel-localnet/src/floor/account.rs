@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_paper::{Conditional, Origin, World};
+use evenkeel_paper::{Conditional, World};
 use evenkeel_types::{
     ClientOrderId, Decimal, Dedupe, Exact, Leverage, LeverageSetting, MarginMode, MinNotionalRule,
     OrderIntent, OrderKind, OrderStatus, PoolId, Position, PositionMode, PositionSide, Price, Qty, Quote,
@@ -10,11 +10,12 @@ use evenkeel_types::{
 };
 
 use super::Ids;
-use super::fills::{Behind, Books, FillRow, take};
+use super::fills::{Books, Earned, FillRow};
 use super::keys::ApiKey;
 use super::markets::Listed;
 use super::orders::{Kind, Status, Ticket, Trigger, Why, Wish};
 use crate::error::LocalnetError;
+use crate::history::MAX_HISTORY;
 
 /// How far from the mark a market order trades at most.
 const MARKET_BAND: (i64, u32) = (5, 2);
@@ -55,22 +56,28 @@ pub(crate) struct Account {
     /// Money beside the perpetual wallet, of the first market's quote coin.
     pub(crate) spot: Usd,
     pub(crate) tickets: BTreeMap<u64, Ticket>,
-    by_client: BTreeMap<String, u64>,
+    pub(super) by_client: BTreeMap<String, u64>,
     /// Numbers of orders that may still do something.
     pub(crate) live: BTreeSet<u64>,
     /// By the number that the paper exchange knows an order under.
-    by_short: BTreeMap<u64, u64>,
+    pub(super) by_short: BTreeMap<u64, u64>,
     pub(crate) fills: Vec<FillRow>,
     pub(crate) income: Vec<Income>,
     pub(crate) books: Books,
+    /// What legs brought, whatever is remembered of it.
+    pub(crate) earned: BTreeMap<(Symbol, PositionSide), Earned>,
+    /// Orders and movements of money that there ever were.
+    pub(crate) counted: (u64, u64),
     /// Orders of a symbol, or all, that are cancelled at a time unless it is moved on.
     pub(crate) cancel_at: BTreeMap<Option<Symbol>, Timestamp>,
     pub(crate) coin: PoolId,
     /// Executions and payments of the paper exchange that were looked at.
-    seen: (usize, usize),
+    pub(super) seen: (usize, usize),
     /// Executions without an order of a client: numbers of their orders, by record.
-    seen_records: usize,
-    others: BTreeMap<usize, u64>,
+    pub(super) seen_records: usize,
+    pub(super) others: BTreeMap<usize, u64>,
+    /// How much of what happened is remembered.
+    pub(crate) history: usize,
 }
 
 impl Account {
@@ -88,11 +95,14 @@ impl Account {
             fills: Vec::new(),
             income: Vec::new(),
             books: Books::new(),
+            earned: BTreeMap::new(),
+            counted: (0, 0),
             cancel_at: BTreeMap::new(),
             coin,
             seen: (0, 0),
             seen_records: 0,
             others: BTreeMap::new(),
+            history: MAX_HISTORY,
         }
     }
 
@@ -105,7 +115,7 @@ impl Account {
         self.world.peek(&Scope::of(markets.iter().map(|market| market.symbol.clone()))).ok()
     }
 
-    fn of_symbol(&self, symbol: &Symbol) -> Option<Snapshot> {
+    pub(super) fn of_symbol(&self, symbol: &Symbol) -> Option<Snapshot> {
         self.world.peek(&Scope::of([symbol.clone()])).ok()
     }
 
@@ -131,7 +141,7 @@ impl Account {
     }
 
     /// What is open, oldest first.
-    pub(crate) fn open(&self) -> impl Iterator<Item = &Ticket> {
+    pub(crate) fn open(&self) -> impl DoubleEndedIterator<Item = &Ticket> {
         self.live.iter().filter_map(|id| self.tickets.get(id)).filter(|ticket| ticket.is_open(&self.world))
     }
 
@@ -146,6 +156,17 @@ impl Account {
         self.file(ticket);
         self.sync(ids);
         Ok(id)
+    }
+
+    /// Whether an order fills at once and whole where it is placed. Tried on a copy.
+    pub(crate) fn would_fill(&mut self, market: &Listed, wish: &Wish) -> Result<bool, Why> {
+        self.check(market, wish)?;
+        let ticket = Ticket::new(u64::MAX, wish.clone(), self.world.now());
+        let kept = self.world.clone();
+        let sent = self.send(&ticket).map(|record| Ticket { record, ..ticket });
+        let fills = sent.map(|ticket| ticket.status(&self.world) == Status::Filled);
+        self.world = kept;
+        fills
     }
 
     /// Why an order will be refused when it is carried out, where that can be told already. Tried on a copy.
@@ -177,6 +198,7 @@ impl Account {
         if let Some(client_id) = &ticket.wish.client_id {
             self.by_client.insert(client_id.clone(), ticket.id);
         }
+        self.counted.0 = self.counted.0.saturating_add(1);
         self.by_short.insert(short(ticket.id), ticket.id);
         self.live.insert(ticket.id);
         self.tickets.insert(ticket.id, ticket);
@@ -312,7 +334,7 @@ impl Account {
             tif,
             reduce_only: wish.reduce_only,
         };
-        let before = self.world.orders().len();
+        let before = self.world.orders().end();
         let placed = self.world.place(std::slice::from_ref(&intent)).into_iter().next();
         placed.ok_or(Why::Halted)?.map_err(|error| Why::of(error.kind().as_str(), error.message()))?;
         // Nothing else happens between: its record is the first new one (a liquidation may have followed).
@@ -333,7 +355,7 @@ impl Account {
             reduce_only: wish.reduce_only || wish.qty.is_none(),
             kind: if loses { OrderKind::StopLoss } else { OrderKind::TakeProfit },
         };
-        let before = self.world.orders().len();
+        let before = self.world.orders().end();
         let placed = self.world.place_conditional(&order);
         placed.map_err(|error| Why::of(error.kind().as_str(), error.message()))?;
         Ok(before)
@@ -472,117 +494,9 @@ impl Account {
     pub(crate) fn transfer(&mut self, amount: Usd) -> Result<(), LocalnetError> {
         let moved = self.world.add_funds(&self.coin, amount);
         moved.map_err(|error| LocalnetError::Impossible(error.message().to_owned()))?;
-        let (time, id) = (self.world.now(), self.next_income());
-        let kind = IncomeKind::Transfer;
+        let (time, kind, id) = (self.world.now(), IncomeKind::Transfer, self.next_income());
         self.income.push(Income { time, kind, symbol: None, amount, id, trade: None, funding: None });
         Ok(())
-    }
-
-    fn next_income(&self) -> u64 {
-        // Above what fits into the integers of JavaScript, as at real venues.
-        const FIRST: u64 = 9_689_322_392_000_000_000;
-        let count = u64::try_from(self.income.len()).unwrap_or(u64::MAX);
-        FIRST.saturating_add(self.number.saturating_mul(1_000_000_000)).saturating_add(count)
-    }
-
-    // -- what happened -----------------------------------------------------------------------------------------------
-
-    /// Notes what happened in the paper exchange since the last time.
-    pub(crate) fn sync(&mut self, ids: &mut Ids) {
-        self.take_records(ids);
-        self.take_fills(ids);
-        self.take_payments();
-        let now = self.world.now();
-        let over: Vec<u64> = self
-            .live
-            .iter()
-            .copied()
-            .filter(|id| self.tickets.get(id).is_none_or(|ticket| !ticket.is_open(&self.world)))
-            .collect();
-        for id in over {
-            self.live.remove(&id);
-            let last = self.fills.iter().rev().find(|fill| fill.order == id).map(|fill| fill.time);
-            if let Some(ticket) = self.tickets.get_mut(&id) {
-                ticket.changed = last.unwrap_or(now);
-            }
-        }
-    }
-
-    /// Orders of others, and liquidations, get numbers too.
-    fn take_records(&mut self, ids: &mut Ids) {
-        for (index, record) in self.world.orders().iter().enumerate().skip(self.seen_records) {
-            if record.origin != Origin::Client {
-                self.others.insert(index, ids.order());
-            }
-        }
-        self.seen_records = self.world.orders().len();
-    }
-
-    fn take_fills(&mut self, ids: &mut Ids) {
-        let fills = self.world.all_fills().get(self.seen.0..).unwrap_or_default().to_vec();
-        self.seen.0 = self.world.all_fills().len();
-        for fill in fills {
-            let own = fill.order.and_then(order_number).and_then(|short| self.by_short.get(&short));
-            let own = own.and_then(|id| self.tickets.get(id));
-            let (order, client_id, leg, liquidation) = match own {
-                Some(ticket) => (ticket.id, ticket.wish.client_id.clone(), ticket.wish.leg, false),
-                None => self.other(&fill.symbol),
-            };
-            // The paper exchange says who took by the rate that was charged.
-            let fees = self.of_symbol(&fill.symbol).and_then(|s| s.fees.get(&fill.symbol).copied());
-            let value = fill.price.value(fill.qty);
-            let maker = matches!((fees, value), (Some(fees), Ok(value)) if fees.maker != fees.taker
-                && fees.maker.of(value) == Ok(fill.fee));
-            let behind = Behind { trade: ids.trade(), order, client_id, leg, maker, liquidation };
-            // Sums that do not fit were refused by the paper exchange.
-            if let Ok(row) = take(&mut self.books, &fill, behind) {
-                let of = |kind, amount| (kind, amount, Some(row.symbol.clone()), Some(row.trade), row.time);
-                if !row.realised.is_zero() {
-                    self.note(of(IncomeKind::Realised, row.realised));
-                }
-                if !row.fee.is_zero() {
-                    self.note(of(IncomeKind::Commission, row.fee.negated()));
-                }
-                self.fills.push(row);
-            }
-        }
-    }
-
-    fn note(
-        &mut self,
-        (kind, amount, symbol, trade, time): (IncomeKind, Usd, Option<Symbol>, Option<u64>, Timestamp),
-    ) {
-        let id = self.next_income();
-        self.income.push(Income { time, kind, symbol, amount, id, trade, funding: None });
-    }
-
-    fn take_payments(&mut self) {
-        let payments = self.world.all_payments().get(self.seen.1..).unwrap_or_default().to_vec();
-        self.seen.1 = self.world.all_payments().len();
-        for payment in payments {
-            let id = self.next_income();
-            self.income.push(Income {
-                time: payment.time,
-                kind: IncomeKind::Funding,
-                symbol: Some(payment.symbol),
-                amount: payment.amount,
-                id,
-                trade: None,
-                funding: payment.qty.zip(payment.rate),
-            });
-        }
-    }
-
-    /// The order behind an execution that no client ordered: each of them executes once, in the order of arrival.
-    fn other(&mut self, symbol: &Symbol) -> (u64, Option<String>, PositionSide, bool) {
-        let world = &self.world;
-        let found = self.others.iter().find_map(|(index, id)| {
-            let record = world.orders().get(*index).filter(|record| record.symbol == *symbol)?;
-            Some((*index, *id, record.position_side, record.origin == Origin::Liquidation))
-        });
-        let Some((index, id, leg, liquidation)) = found else { return (0, None, PositionSide::Net, false) };
-        self.others.remove(&index);
-        (id, None, leg, liquidation)
     }
 }
 
@@ -597,7 +511,7 @@ fn short(id: u64) -> u64 {
     id % TEN_TO_SIXTEEN
 }
 
-fn order_number(id: ClientOrderId) -> Option<u64> {
+pub(super) fn order_number(id: ClientOrderId) -> Option<u64> {
     id.as_str().get(4..)?.parse().ok()
 }
 

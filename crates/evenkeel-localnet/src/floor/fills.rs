@@ -38,8 +38,55 @@ pub(crate) struct FillRow {
     pub(crate) realised: Usd,
     /// How much of it closed something.
     pub(crate) closed: Qty,
+    /// What is held of the leg afterwards, signed.
+    pub(crate) after: Qty,
     pub(crate) liquidation: bool,
     pub(crate) time: Timestamp,
+}
+
+/// What a leg brought: in all, and since the position that is held was opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Earned {
+    /// Profit of what was closed and funding, less fees.
+    pub(crate) all: Usd,
+    /// The same since the position was opened.
+    pub(crate) since: Usd,
+    /// Of that, fees that were paid.
+    pub(crate) fees: Usd,
+    /// Of that, funding that was received.
+    pub(crate) funding: Usd,
+    /// When it last traded, and the number of that execution.
+    pub(crate) last: Option<(Timestamp, u64)>,
+}
+
+impl Default for Earned {
+    fn default() -> Self {
+        let zero = Usd::ZERO;
+        Self { all: zero, since: zero, fees: zero, funding: zero, last: None }
+    }
+}
+
+impl Earned {
+    /// Adds an execution that brought the leg from one size to another.
+    pub(crate) fn add(&mut self, row: &FillRow, before: Option<Qty>, after: Option<Qty>) {
+        let sign = |qty: Option<Qty>| qty.map(Qty::is_negative);
+        if sign(before) != sign(after) {
+            *self = Self { all: self.all, last: self.last, ..Self::default() };
+        }
+        // Smaller than the sums of the account, which the paper exchange checked.
+        let add = |sum: Usd, more: Usd| sum.plus(more).unwrap_or(sum);
+        let net = row.realised.minus(row.fee).unwrap_or(row.realised);
+        self.all = add(self.all, net);
+        self.since = add(self.since, net);
+        self.fees = add(self.fees, row.fee);
+        self.last = Some((row.time, row.trade));
+    }
+
+    /// Adds a payment of funding; below zero it was paid.
+    pub(crate) fn fund(&mut self, amount: Usd) {
+        let add = |sum: Usd| sum.plus(amount).unwrap_or(sum);
+        (self.all, self.since, self.funding) = (add(self.all), add(self.since), add(self.funding));
+    }
 }
 
 /// The order behind an execution.
@@ -75,7 +122,8 @@ pub(crate) fn take(books: &mut Books, fill: &Fill, behind: Behind) -> Result<Fil
         // Through zero: what is held now was opened by this very execution.
         after = Book { realised: Usd::ZERO, since: fill.time, ..after };
     }
-    if after.qty.is_zero() {
+    let held = after.qty;
+    if held.is_zero() {
         books.remove(&leg);
     } else {
         books.insert(leg, after);
@@ -94,6 +142,7 @@ pub(crate) fn take(books: &mut Books, fill: &Fill, behind: Behind) -> Result<Fil
         maker: behind.maker,
         realised,
         closed: closing,
+        after: held,
         liquidation: behind.liquidation,
         time: fill.time,
     })

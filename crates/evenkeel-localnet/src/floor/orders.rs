@@ -166,6 +166,8 @@ pub(crate) struct Ticket {
     pub(crate) revision: u32,
     /// What earlier records of an amended order did.
     pub(crate) before: Done,
+    /// Profit of what it closed, without fees.
+    pub(crate) realised: Usd,
     /// Where it ended, where this server ended it.
     pub(crate) over: Option<Status>,
     /// Why it was taken away, where this server did it.
@@ -201,6 +203,7 @@ impl Ticket {
             record: None,
             revision: 0,
             before: Done::NOTHING,
+            realised: Usd::ZERO,
             over: None,
             cancelled_by: None,
             best: None,
@@ -232,7 +235,10 @@ impl Ticket {
         if let Some(over) = &self.over {
             return over.clone();
         }
-        let Some(record) = self.record(world) else { return Status::Waiting };
+        let Some(record) = self.record(world) else {
+            // Without a record it was not sent yet; one that is forgotten was over.
+            return if self.record.is_none() { Status::Waiting } else { Status::Cancelled };
+        };
         match record.status {
             OrderStatus::Filled => Status::Filled,
             OrderStatus::Rejected => Status::Rejected(Why::of_record(record)),

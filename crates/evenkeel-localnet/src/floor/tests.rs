@@ -1,4 +1,5 @@
 //! The floor by itself, by the profiles of the venues that stand on it.
 
 mod asynchronous;
+mod history;
 mod market_orders;

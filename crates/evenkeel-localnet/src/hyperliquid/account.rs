@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_paper::{Origin, World};
 use evenkeel_types::{
-    ClientOrderId, Decimal, Exact, Leverage, LeverageSetting, MarginMode, Position, Qty, Quote, Scope,
+    ClientOrderId, Decimal, Exact, Fill, Leverage, LeverageSetting, MarginMode, Position, Qty, Quote, Scope,
     Snapshot, Symbol, Timestamp, Usd,
 };
 
@@ -15,6 +15,7 @@ use super::crypto::{Address, TestKey};
 use super::fills::{Behind, FillRow, Held, take};
 use super::markets::Listed;
 use super::tickets::{Kind, Stand, Ticket};
+use crate::history::bound;
 
 /// How many requests an address has before it traded anything.
 const FIRST_REQUESTS: u64 = 10_000;
@@ -61,8 +62,8 @@ pub(crate) struct Account {
     pub(crate) world: World,
     pub(crate) spot: Usd,
     pub(crate) abstraction: String,
-    /// Volume traded before the beginning.
-    pub(crate) traded_before: Decimal,
+    /// Volume traded, before the beginning too.
+    pub(crate) traded: Decimal,
     pub(crate) requests: u64,
     pub(crate) last_over_budget: Option<Timestamp>,
     pub(crate) cancel_at: Option<Timestamp>,
@@ -77,6 +78,8 @@ pub(crate) struct Account {
     pub(crate) seen: (usize, usize),
     /// Executions without an order of a client: numbers of their orders, by record.
     pub(crate) others: BTreeMap<usize, u64>,
+    /// How much of what happened is remembered.
+    pub(crate) history: usize,
 }
 
 /// How an order identity of the paper exchange spells our number.
@@ -111,7 +114,7 @@ impl Account {
 
     /// Traded in all, in USDC.
     pub(crate) fn volume(&self) -> Decimal {
-        FillRow::volume(&self.fills).plus(self.traded_before).unwrap_or(self.traded_before)
+        self.traded
     }
 
     /// How many requests the address may send in its life.
@@ -145,21 +148,48 @@ impl Account {
                 break;
             }
         }
+        self.forget();
+    }
+
+    /// Lets go of what is too old to be remembered. Whatever may still do something stays.
+    fn forget(&mut self) {
+        let forgot = self.world.forget(self.history);
+        bound(&mut self.fills, self.history);
+        bound(&mut self.ledger, self.history);
+        let over = self.tickets.len().saturating_sub(self.live.len());
+        if !forgot && over <= self.history {
+            return;
+        }
+        let (world, live) = (&self.world, &self.live);
+        let mut too_many = if over > self.history { over.saturating_sub(self.history >> 1) } else { 0 };
+        self.tickets.retain(|oid, ticket| {
+            if live.contains(oid) {
+                return true;
+            }
+            let gone = matches!(ticket.stand, Stand::Record(_)) && ticket.record(world).is_none();
+            let drops = gone || too_many > 0;
+            too_many = too_many.saturating_sub(usize::from(drops));
+            !drops
+        });
+        let tickets = &self.tickets;
+        self.by_cloid.retain(|_, oid| tickets.contains_key(oid));
     }
 
     /// Orders of others, and liquidations, get numbers too.
     fn take_records(&mut self, ids: &mut Ids) {
-        for (index, record) in self.world.orders().iter().enumerate().skip(self.seen.0) {
+        for (index, record) in self.world.orders().from(self.seen.0) {
             if record.origin != Origin::Client {
                 self.others.insert(index, ids.oid());
             }
         }
-        self.seen.0 = self.world.orders().len();
+        self.seen.0 = self.world.orders().end();
     }
 
     fn take_fills(&mut self, ids: &mut Ids, maker_rate: evenkeel_types::Rate) {
-        let fills = self.world.all_fills().get(self.seen.1..).unwrap_or_default().to_vec();
-        self.seen.1 = self.world.all_fills().len();
+        let fills = self.world.all_fills();
+        let (seen, fills): (_, Vec<Fill>) =
+            (fills.end(), fills.from(self.seen.1).map(|(_, fill)| fill.clone()).collect());
+        self.seen.1 = seen;
         for fill in fills {
             let own = fill.order.and_then(|id| id.as_str().parse::<u64>().ok());
             let (oid, liquidation) = match own {
@@ -175,6 +205,7 @@ impl Account {
             };
             // Sums that do not fit were refused by the paper exchange.
             if let Ok(row) = take(&mut self.held, &fill, behind) {
+                self.traded = self.traded.plus(row.value.get()).unwrap_or(self.traded);
                 self.fills.push(row);
             }
         }
@@ -204,9 +235,9 @@ impl Account {
         let mut more = false;
         for oid in over {
             self.live.remove(&oid);
-            let last = self.fills.iter().rev().find(|fill| fill.oid == oid).map(|fill| fill.time);
             let Some(ticket) = self.tickets.get_mut(&oid) else { continue };
-            ticket.changed = last.unwrap_or(now);
+            let mut since = self.fills.iter().rev().take_while(|fill| fill.time >= ticket.placed);
+            ticket.changed = since.find(|fill| fill.oid == oid).map_or(now, |fill| fill.time);
             let filled = ticket.status(&self.world) == "filled";
             let (children, parent) = (ticket.children.clone(), ticket.parent);
             for child in children {
@@ -246,7 +277,7 @@ impl Account {
         };
         let stand = super::orders::conditional(ticket)
             .and_then(|order| self.world.place_conditional(&order).ok())
-            .map_or(Stand::Over("rejected"), |_| Stand::Record(self.world.orders().len().saturating_sub(1)));
+            .map_or(Stand::Over("rejected"), |_| Stand::Record(self.world.orders().end().saturating_sub(1)));
         if let Some(ticket) = self.tickets.get_mut(&oid) {
             ticket.stand = stand;
         }

@@ -149,7 +149,7 @@ impl AccountSpec {
             address,
             valid_until: valid_until.unwrap_or(until),
         }));
-        let seen = (world.orders().len(), world.all_fills().len());
+        let seen = (world.orders().end(), world.all_fills().end());
         Ok(Account {
             name: self.name,
             address,
@@ -160,7 +160,7 @@ impl AccountSpec {
             world,
             spot: self.spot.parse()?,
             abstraction: self.abstraction,
-            traded_before: self.traded.parse::<Usd>()?.get(),
+            traded: self.traded.parse::<Usd>()?.get(),
             requests: 0,
             last_over_budget: None,
             cancel_at: None,
@@ -172,6 +172,7 @@ impl AccountSpec {
             held,
             seen,
             others: BTreeMap::new(),
+            history: crate::history::MAX_HISTORY,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_types::{Decimal, Exact, Fill, NumberError, Price, Qty, Rate, Side, Symbol, Timestamp, Usd};
+use evenkeel_types::{Exact, Fill, NumberError, Price, Qty, Rate, Side, Symbol, Timestamp, Usd};
 use serde_json::{Value, json};
 
 use super::crypto::{Address, hex, keccak};
@@ -137,10 +137,6 @@ impl FillRow {
             }
         }
         row
-    }
-
-    pub(crate) fn volume(rows: &[Self]) -> Decimal {
-        rows.iter().fold(Decimal::ZERO, |sum, row| sum.plus(row.value.get()).unwrap_or(sum))
     }
 }
 

@@ -266,7 +266,7 @@ impl Desk<'_> {
     fn send(&mut self, ticket: &Ticket) -> Result<Stand, Refusal> {
         let failed = || Refusal { text: "Order has invalid size.".to_owned(), status: "rejected" };
         let world = &mut self.account.world;
-        let before = world.orders().len();
+        let before = world.orders().end();
         if matches!(ticket.kind, Kind::Trigger { .. }) {
             let order = conditional(ticket).ok_or_else(failed)?;
             let placed = world.place_conditional(&order);

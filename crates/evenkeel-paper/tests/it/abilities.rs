@@ -99,7 +99,7 @@ fn fills_of_several_symbols_are_merged_oldest_first() {
     };
     assert_eq!(orders(&mut world, &["BTC", "SOL"], Timestamp(0)), [id(1), id(2), id(3)]);
     assert_eq!(orders(&mut world, &["BTC"], Timestamp(0)), [id(2)]);
-    let later = world.all_fills()[1].time;
+    let later = world.all_fills().get(1).unwrap().time;
     assert_eq!(orders(&mut world, &["SOL", "BTC"], later), [id(2), id(3)]);
 }
 
@@ -131,7 +131,7 @@ fn a_triggered_stop_with_a_worst_price_is_an_ordinary_order() {
     // It stays when the price is above the trigger again, and fills at its limit.
     world.set_mark(&sym("SOL"), price("165")).unwrap();
     assert_eq!((status(&mut world, 1), sol(&world)), (Some(StopStatus::Executed), qty("6")));
-    assert_eq!(world.all_fills()[0].price, price("159"));
+    assert_eq!(world.all_fills().first().unwrap().price, price("159"));
 }
 
 #[test]

@@ -180,8 +180,8 @@ fn somebody_else_acts_and_prices_jump_before_a_call() {
     assert_eq!(after.qty(&sym("SOL")), qty("2"));
     assert_eq!(after.quotes[&sym("BTC")].mark.to_string(), "95776.2");
     assert_eq!(after.settings[&sym("SOL")].long, Leverage::new(3).unwrap());
-    assert_eq!(world.orders()[0].origin, Origin::Foreign);
-    assert_eq!(world.all_fills()[0].order, None);
+    assert_eq!(world.orders().first().unwrap().origin, Origin::Foreign);
+    assert_eq!(world.all_fills().first().unwrap().order, None);
     let causes: Vec<Cause> = world.history().iter().map(|sample| sample.cause).collect();
     assert_eq!(causes, [Cause::Start, Cause::Foreign, Cause::Price, Cause::Foreign]);
 }

@@ -6,6 +6,7 @@ mod broken;
 mod conformance;
 mod faults;
 mod fork;
+mod history;
 mod oracle;
 mod rules;
 mod support;

@@ -59,7 +59,7 @@ struct Oracle {
 
 impl Oracle {
     fn take_fills(&mut self, world: &World) {
-        for fill in &world.all_fills()[self.fills..] {
+        for fill in world.all_fills().iter().skip(self.fills) {
             let signed = fill.side.signed(fill.qty).get();
             self.cash -= signed * fill.price.get() + fill.fee.get();
             *self.held.entry(fill.symbol.clone()).or_default() += signed;

@@ -72,7 +72,7 @@ fn margin_is_asked_for_at_the_setting_and_the_worst_price() {
     world.set_leverage(&sym("SOL"), Leverage::new(2).unwrap()).unwrap();
     // 12 * 166.4 / 2 = 998.4 would fit without the fee of 0.9 and the slippage up to the limit.
     assert_eq!(kind(&mut world, ioc(1, "SOL", Side::Buy, "12", "167")), ErrorKind::InsufficientMargin);
-    assert_eq!(world.orders()[0].status, OrderStatus::Rejected);
+    assert_eq!(world.orders().first().unwrap().status, OrderStatus::Rejected);
     assert!(world.place(&[ioc(2, "SOL", Side::Buy, "11.9", "166.5")]).remove(0).is_ok());
     // A reduction needs none, however little is free.
     world.set_mark(&sym("SOL"), price("130")).unwrap();
