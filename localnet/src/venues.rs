@@ -4,8 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use evenkeel_localnet::{Access, Blueprint, Clock, Hand, Localnet, LocalnetError, WallClock};
-use evenkeel_types::Timestamp;
+use evenkeel_localnet::{Access, Blueprint, Hand, Localnet, LocalnetError, WallClock};
 
 use crate::scenario::Scenario;
 
@@ -66,16 +65,6 @@ pub fn list(kinds: &[&Kind]) -> String {
     kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ")
 }
 
-/// The machine's time, and a constant error.
-#[derive(Debug)]
-struct Skewed(i64);
-
-impl Clock for Skewed {
-    fn now(&self) -> Timestamp {
-        Timestamp(WallClock.now().0.saturating_add_signed(self.0))
-    }
-}
-
 /// Starts what a blueprint describes, with the scenario's prices and faults.
 async fn serve<B: Blueprint>(
     kind: &Kind,
@@ -83,8 +72,8 @@ async fn serve<B: Blueprint>(
     scenario: &Scenario,
     port: u16,
 ) -> Result<Arc<dyn Hand>, LocalnetError> {
-    let clock = Arc::new(Skewed(scenario.clock_skew_ms));
-    let net = Localnet::start_with(blueprint, clock, scenario.seed, port).await?;
+    let net = Localnet::start_with(blueprint, Arc::new(WallClock), scenario.seed, port).await?;
+    net.set_skew(scenario.clock_skew_ms);
     for (coin, price) in &scenario.prices {
         net.set_price(&(kind.symbol)(coin), &price.to_string())?;
     }

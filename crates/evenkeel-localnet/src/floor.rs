@@ -17,6 +17,7 @@ pub(crate) use account::{Account, Income, IncomeKind};
 pub use builder::AccountSpec;
 pub(crate) use builder::Plan;
 pub(crate) use figures::{Figures, Held, places, text};
+pub(crate) use fills::FillRow;
 pub use keys::ApiKey;
 pub use markets::Market;
 pub(crate) use markets::{Listed, quote};

@@ -89,8 +89,11 @@ impl Params {
     }
 }
 
-/// The body, where it is a form: a JSON body has no parameters for the venue.
+/// The body, where it is a form and the request is no question: a JSON body has no parameters for the venue.
 pub(crate) fn form(request: &Request<bytes::Bytes>) -> &str {
+    if request.method() == http::Method::GET {
+        return "";
+    }
     let kind = request.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if kind.is_some_and(|kind| kind.contains("json")) {
         return "";

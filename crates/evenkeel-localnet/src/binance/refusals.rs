@@ -86,6 +86,9 @@ impl Refusal {
             Why::Leg => (-4061, "Order's position side does not match user's setting."),
             Why::DuplicateId => (-4116, "ClientOrderId is duplicated."),
             Why::Margin => (-2019, "Margin is insufficient."),
+            Why::Locked => {
+                (-4118, "ReduceOnly Order Failed. Please check your existing position and open orders")
+            }
             Why::NothingToReduce | Why::ReduceTooLarge => (-2022, "ReduceOnly Order is rejected."),
             Why::WouldMatch => (
                 -5022,

@@ -77,7 +77,12 @@ impl Server {
         let words = json!({"tif": told, "stp": around.stp, "match": around.price_match, "gtd": gtd});
         let client_id = Some(name(account, params, "newClientOrderId", now)?);
         let symbol = market.symbol.clone();
-        Ok(Wish { client_id, symbol, side, leg: around.leg, qty: Some(qty), kind, tif, reduce_only, words })
+        let wish =
+            Wish { client_id, symbol, side, leg: around.leg, qty: Some(qty), kind, tif, reduce_only, words };
+        if account.is_locked(&wish, false) {
+            return Err(Refusal::order(&crate::floor::Why::Locked, market));
+        }
+        Ok(wish)
     }
 }
 

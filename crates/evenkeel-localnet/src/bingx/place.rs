@@ -84,6 +84,9 @@ impl Server {
         });
         let cap = cap.map_or_else(String::new, |cap| text(cap.get()));
         let refused = |why: &crate::floor::Why| Refusal::order(why, market, hedge, way, &cap);
+        if account.is_locked(&wish, true) {
+            return Err(refused(&crate::floor::Why::Locked));
+        }
         if let Some(why) = account.foresee(market, &wish) {
             return Err(refused(&why));
         }

@@ -65,20 +65,7 @@ impl Server {
 
     /// What is not waiting to be closed by resting orders.
     fn available(&self, account: &Account, held: &Held) -> Decimal {
-        let closing = account.open().filter(|ticket| {
-            ticket.wish.symbol == held.symbol
-                && ticket.wish.leg == held.leg
-                && !ticket.is_conditional()
-                && ticket.wish.side
-                    == if held.qty.is_negative() {
-                        evenkeel_types::Side::Buy
-                    } else {
-                        evenkeel_types::Side::Sell
-                    }
-                && (ticket.wish.reduce_only || held.leg != PositionSide::Net)
-        });
-        let locked = closing.map(|ticket| ticket.remaining(&account.world));
-        let locked = locked.fold(Decimal::ZERO, |sum, more| sum.plus(more).unwrap_or(sum));
+        let locked = account.locked(&held.symbol, held.leg, true).get();
         held.qty.abs().get().minus(locked).unwrap_or(Decimal::ZERO).max(Decimal::ZERO)
     }
 

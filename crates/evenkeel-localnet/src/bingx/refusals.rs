@@ -140,6 +140,7 @@ impl Refusal {
             Why::DuplicateId => Self::new(101_481, "clientOrderID already exists"),
             Why::Margin => Self::new(101_204, "Insufficient margin"),
             Why::NothingToReduce => Self::no_position(),
+            Why::Locked => Self::new(110_203, "The available amount of the position is not enough to close"),
             Why::ReduceTooLarge if hedge => {
                 Self::new(110_203, "The available amount of the position is not enough to close")
             }

@@ -12,7 +12,7 @@ pub(super) fn order(why: &Why) -> Refusal {
         // Recorded.
         Why::Margin => (110_007, "ab not enough for new order"),
         Why::NothingToReduce => (110_017, "current position is zero, cannot fix reduce-only order qty"),
-        Why::ReduceTooLarge => (110_017, "Reduce-only rule not satisfied"),
+        Why::ReduceTooLarge | Why::Locked => (110_017, "Reduce-only rule not satisfied"),
         // Descriptions.
         Why::UnknownSymbol => (10_001, "params error: symbol invalid"),
         Why::NoQty => (10_001, "params error: qty invalid"),

@@ -154,6 +154,7 @@ impl Account {
         let mut ticket = Ticket::new(id, wish, self.world.now());
         ticket.record = self.send(&ticket)?;
         self.file(ticket);
+        self.begin_trail(id);
         self.sync(ids);
         Ok(id)
     }
@@ -270,6 +271,35 @@ impl Account {
             return Err(Why::Notional);
         }
         Ok(())
+    }
+
+    /// What of a position resting limit orders are there to close: all of its other side, or only those that can do nothing
+    /// else.
+    pub(crate) fn locked(&self, symbol: &Symbol, leg: PositionSide, closing_only: bool) -> Qty {
+        let Some(held) = self.position(symbol, leg) else { return Qty::ZERO };
+        let closes = if held.qty.is_negative() { Side::Buy } else { Side::Sell };
+        let locks = |ticket: &&Ticket| {
+            let wish = &ticket.wish;
+            let rests = matches!(wish.kind, Kind::Limit(_)) && wish.tif != TimeInForce::Ioc;
+            let meant = wish.symbol == *symbol && wish.leg == leg && wish.side == closes;
+            rests && meant && (!closing_only || wish.reduce_only || leg != PositionSide::Net)
+        };
+        let locked = self.open().filter(locks).map(|ticket| ticket.remaining(&self.world));
+        let locked = locked.fold(Decimal::ZERO, |sum, more| sum.plus(more).unwrap_or(sum));
+        Qty::new(locked).unwrap_or(Qty::ZERO)
+    }
+
+    /// Whether what resting orders lock leaves too little for one that closes.
+    pub(crate) fn is_locked(&self, wish: &Wish, closing_only: bool) -> bool {
+        let Some(held) = self.position(&wish.symbol, wish.leg) else { return false };
+        let closes = held.qty.is_negative() == (wish.side == Side::Buy);
+        let locked = self.locked(&wish.symbol, wish.leg, closing_only);
+        let reduces = wish.reduce_only || wish.leg != PositionSide::Net;
+        if !closes || !reduces || locked.is_zero() || !matches!(wish.kind, Kind::Limit(_) | Kind::Market) {
+            return false;
+        }
+        let free = held.qty.abs().minus(locked).unwrap_or(Qty::ZERO);
+        wish.qty.is_some_and(|qty| qty > free)
     }
 
     /// Brings an order to the paper exchange, and answers its record there. Trailing orders stay here until they fire.

@@ -79,6 +79,8 @@ pub(crate) enum Why {
     NothingToReduce,
     /// Reduce-only, and larger than what is held.
     ReduceTooLarge,
+    /// Closing, and resting orders are to close so much already that it does not fit.
+    Locked,
     /// Post-only, and it would have traded.
     WouldMatch,
     /// The trigger is reached already.

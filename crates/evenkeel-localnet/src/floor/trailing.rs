@@ -26,6 +26,14 @@ impl Account {
         }
     }
 
+    /// A trailing order without an activation price, or with one that is reached, begins where the mark is.
+    pub(crate) fn begin_trail(&mut self, id: u64) {
+        let symbol = self.tickets.get(&id).map(|ticket| ticket.wish.symbol.clone());
+        if let Some(quote) = symbol.and_then(|symbol| self.quote(&symbol)) {
+            let _begun = self.trails(id, quote.mark);
+        }
+    }
+
     /// Whether the price came back far enough; notes the best one.
     fn trails(&mut self, id: u64, mark: Price) -> Option<bool> {
         let ticket = self.tickets.get_mut(&id)?;

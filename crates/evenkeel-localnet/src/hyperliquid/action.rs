@@ -297,7 +297,7 @@ impl Action {
                 }
             }
             Self::Cancel(action) => {
-                out.map(if action.f.is_some() { 3 } else { 2 });
+                out.map(if action.f == Some(true) { 3 } else { 2 });
                 out.text("type").text("cancel").text("cancels").array(action.cancels.len());
                 for cancel in &action.cancels {
                     out.map(2).text("a").unsigned(cancel.a.into()).text("o").unsigned(cancel.o);
@@ -305,7 +305,7 @@ impl Action {
                 pack_flag(&mut out, "f", action.f);
             }
             Self::CancelByCloid(action) => {
-                out.map(if action.f.is_some() { 3 } else { 2 });
+                out.map(if action.f == Some(true) { 3 } else { 2 });
                 out.text("type").text("cancelByCloid").text("cancels").array(action.cancels.len());
                 for cancel in &action.cancels {
                     out.map(2).text("asset").unsigned(cancel.asset.into());
@@ -314,12 +314,12 @@ impl Action {
                 pack_flag(&mut out, "f", action.f);
             }
             Self::Modify(action) => {
-                out.map(if action.a.is_some() { 4 } else { 3 }).text("type").text("modify");
+                out.map(if action.a == Some(true) { 4 } else { 3 }).text("type").text("modify");
                 pack_modify(&mut out, &action.oid, &action.order);
                 pack_flag(&mut out, "a", action.a);
             }
             Self::BatchModify(action) => {
-                out.map(if action.a.is_some() { 3 } else { 2 });
+                out.map(if action.a == Some(true) { 3 } else { 2 });
                 out.text("type").text("batchModify").text("modifies").array(action.modifies.len());
                 for row in &action.modifies {
                     out.map(2);
@@ -391,9 +391,10 @@ fn normalise_cloid(cloid: &mut String) -> Result<(), String> {
     Ok(())
 }
 
+/// The venue leaves a flag out that is not set: who signs `false` is taken for somebody else.
 fn pack_flag(out: &mut Writer, key: &str, flag: Option<bool>) {
-    if let Some(flag) = flag {
-        out.text(key).flag(flag);
+    if flag == Some(true) {
+        out.text(key).flag(true);
     }
 }
 

@@ -52,6 +52,10 @@ impl Desk<'_> {
         if action.orders.is_empty() {
             return Err("Orders are empty".to_owned());
         }
+        // Nobody can approve one here. Without a fee a builder is only mentioned.
+        if action.builder.as_ref().is_some_and(|builder| builder.f > 0) {
+            return Err("Builder fee has not been approved.".to_owned());
+        }
         let grouping = match action.grouping {
             Grouping::Named(name) => name,
             Grouping::Priority(_) => GroupingName::Na,

@@ -53,7 +53,7 @@ fn what_is_over_is_forgotten_and_what_is_open_is_not() {
     let mut floor = floor();
     let named = |name: &str| Wish { client_id: Some(name.into()), ..wish(Side::Buy, limit("90")) };
     let rests = place(&mut floor, named("rests"));
-    let callback = Callback::Distance("5".parse().unwrap());
+    let callback = Callback::Distance("50".parse().unwrap());
     let trails = place(&mut floor, wish(Side::Sell, Kind::Trailing { activation: None, callback }));
     let first = place(&mut floor, named("first"));
     assert!(floor.accounts[0].cancel(first, "owner"));

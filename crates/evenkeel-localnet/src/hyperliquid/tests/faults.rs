@@ -89,7 +89,7 @@ fn orders_of_one_symbol_are_refused_in_the_venues_words() {
     let (status, answer) = send(&mut gate, "/exchange", &bot.signed(&both, bot.nonce, None)).unwrap();
     assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("ok")));
     let rows = &answer["response"]["data"]["statuses"];
-    assert_eq!(rows[0], json!({"error": "Trading is halted."}));
+    assert_eq!(rows[0], json!({"error": "Trading is halted. asset=0"}));
     assert_eq!(rows[1]["filled"]["totalSz"], "10.0");
     let [(_, one), ..] = &gate.venue_mut().worlds()[..] else { panic!("three accounts") };
     assert_eq!(one.faults().len(), 0);
