@@ -1,10 +1,11 @@
 //! What Binance USDⓈ-M futures let one do, as data.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use evenkeel_types::{
     Acknowledgement, Capabilities, Dedupe, Fence, LowerIsolated, MarginAdjustment, MarginModeScope,
-    MinNotionalRule, ReduceOnlyRule, WithPosition,
+    MinNotionalRule, PositionMode, ReduceOnlyRule, WithPosition,
 };
 
 /// How long a request of ours stays valid: the venue's own default for `recvWindow`. Longer, and a delayed order stays
@@ -14,7 +15,8 @@ pub(crate) const REQUEST_VALIDITY: Duration = Duration::from_secs(5);
 /// `batchOrders` takes five (documentation).
 const ORDERS_PER_REQUEST: u32 = 5;
 
-/// Binance's rules in single-asset mode. The README's capability table has the source and date of each.
+/// Binance's rules in single-asset, one-way mode. A connector says what holds in its account's mode, as it was read last;
+/// before that, and in hedge mode, an oversized reduce-only order counts as refused. The README's capability table has the source and date of each.
 ///
 /// ```
 /// use evenkeel_types::{Dedupe, LowerIsolated};
@@ -57,4 +59,35 @@ pub fn capabilities() -> Capabilities {
         reduce_only: ReduceOnlyRule::Clamps,
         orders_per_request: ORDERS_PER_REQUEST,
     }
+}
+
+/// The rules of both position modes, and which of them the account is in.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    one_way: Capabilities,
+    hedge: Capabilities,
+    is_one_way: AtomicBool,
+}
+
+impl Rules {
+    /// Rules for one-way mode, whose account's mode is not known yet.
+    pub(crate) fn new(one_way: Capabilities) -> Self {
+        Self { hedge: in_hedge_mode(one_way.clone()), one_way, is_one_way: AtomicBool::new(false) }
+    }
+
+    /// The account was read to be in this mode: what holds there.
+    pub(crate) fn of_mode(&self, mode: PositionMode) -> &Capabilities {
+        self.is_one_way.store(mode == PositionMode::OneWay, Ordering::Relaxed);
+        self.now()
+    }
+
+    /// What holds in the mode that was read last; the cautious rules before.
+    pub(crate) fn now(&self) -> &Capabilities {
+        if self.is_one_way.load(Ordering::Relaxed) { &self.one_way } else { &self.hedge }
+    }
+}
+
+/// One report has the venue refuse what is larger than the leg, nobody saw it shrunk: the cautious value.
+pub(crate) fn in_hedge_mode(one_way: Capabilities) -> Capabilities {
+    Capabilities { reduce_only: ReduceOnlyRule::RejectsOversize, ..one_way }
 }

@@ -215,8 +215,21 @@ impl Bench<'_> {
                 let wish = self.resting(&snapshot)?;
                 let intent = self.intent(wish);
                 self.send_intent(intent.clone()).await?;
-                let second = self.send_same_id(intent.clone()).await?;
-                second.refused(self.rules())?;
+                let (id, symbol) = (intent.id, intent.symbol.clone());
+                let request = self.request(intent).await?;
+                match self.venue.place(&[request]).await.pop() {
+                    Some(Err(error)) if error.effect() == Effect::NotApplied => {
+                        Answer::Refused(error).refused(self.rules())?;
+                    }
+                    // The open order may be this very request, delivered twice: then the id tells what became of it.
+                    Some(Err(error)) => {
+                        let found = self.venue.order(&symbol, &id).await?;
+                        ensure(found.is_some(), || {
+                            format!("unknown, and nothing is found by the id: {error}")
+                        })?;
+                    }
+                    other => return failed(format!("an open order's id was taken again: {other:?}")),
+                }
                 let count =
                     self.settled().await?.open_orders.iter().filter(|o| o.symbol == self.symbol).count();
                 ensure(count == 1, || format!("{count} orders rest under one id"))

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use evenkeel_http::json::{DecodeError, DecodeErrorKind};
 use evenkeel_types::{
     AccountId, Capabilities, FeeRates, Instruments, IsolatedMargin, LeverageSetting, MarginMode, MarginPool,
-    OpenOrder, Position, PositionMode, PositionSide, Quote, ReduceOnlyRule, Scope, Snapshot, SnapshotError,
-    Symbol, Timestamp, Usd, VenueId,
+    OpenOrder, Position, PositionMode, PositionSide, Quote, Scope, Snapshot, SnapshotError, Symbol,
+    Timestamp, Usd, VenueId,
 };
 
 use super::account::{AccountConfig, AccountState, Held, PositionRow, SymbolSetting};
 use super::is_dollar;
 use super::market::{Markets, pool_of};
 use super::price::{Book, Premium};
+use crate::capabilities::in_hedge_mode;
 
 /// What a snapshot is made of.
 #[derive(Debug, Clone)]
@@ -132,8 +133,7 @@ pub fn decode_snapshot(input: &AccountInput<'_>) -> Result<Snapshot, DecodeError
     }
     let mut capabilities = input.capabilities.clone();
     if input.config.position_mode == PositionMode::Hedge {
-        // One report has the venue refuse what is larger than the leg, nobody saw it shrunk: the cautious value.
-        capabilities.reduce_only = ReduceOnlyRule::RejectsOversize;
+        capabilities = in_hedge_mode(capabilities);
     }
     let snapshot = Snapshot {
         venue: input.venue.clone(),

@@ -127,7 +127,7 @@ impl Accounts {
         let input = AccountInput {
             venue: self.plumbing.venue.clone(),
             account: self.account_id(operation, &answers)?,
-            capabilities: self.plumbing.capabilities.clone(),
+            capabilities: self.plumbing.rules.of_mode(config.position_mode).clone(),
             scope,
             as_of: self.as_of(&answers),
             config,

@@ -10,9 +10,10 @@ use evenkeel_http::feed::Sockets;
 use evenkeel_http::{
     BaseUrl, Client, ClockOffset, Failure, Limiter, Sent, SentOrders, Urgency, Usage, VenueClock, acquire_all,
 };
-use evenkeel_types::{AccountId, Capabilities, Symbol, Timestamp, VenueId};
+use evenkeel_types::{AccountId, Symbol, Timestamp, VenueId};
 use futures_util::stream::StreamExt as _;
 
+use crate::capabilities::Rules;
 use crate::config::{Credentials, Environment, Settings};
 use crate::decode::{Body, DecodeError, decode_server_time};
 use crate::encode::Request;
@@ -111,7 +112,7 @@ pub(super) struct Plumbing {
     timeout: Duration,
     credentials: Credentials,
     pub(super) account: Option<AccountId>,
-    pub(super) capabilities: Capabilities,
+    pub(super) rules: Rules,
     pub(super) validity: Duration,
     requests: Arc<Limiter>,
     funding: Arc<Limiter>,
@@ -149,7 +150,7 @@ impl Plumbing {
             timeout: settings.timeout,
             credentials: settings.credentials,
             account: settings.account,
-            capabilities: settings.capabilities,
+            rules: Rules::new(settings.capabilities),
             validity: settings.validity,
             offset: Arc::default(),
         }

@@ -116,7 +116,7 @@ impl Observe for Reader {
     }
 
     fn capabilities(&self) -> &Capabilities {
-        &self.plumbing().capabilities
+        self.plumbing().rules.now()
     }
 
     async fn server_time(&self) -> Result<Timestamp> {

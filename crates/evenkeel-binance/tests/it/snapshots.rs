@@ -5,8 +5,8 @@ use std::sync::Arc;
 use evenkeel_binance::{Binance, Environment};
 use evenkeel_exchange::{Clock, Effect, ErrorKind, Expected, Observe as _, Trade as _, prove_leverage};
 use evenkeel_types::{
-    Leverage, MarginMode, OrderKind, PoolId, PositionMode, PositionSide, ReduceOnlyRule, Scope, Timestamp,
-    TradingStatus,
+    Capabilities, Leverage, MarginMode, OrderKind, PoolId, PositionMode, PositionSide, ReduceOnlyRule, Scope,
+    Timestamp, TradingStatus,
 };
 use serde_json::json;
 
@@ -196,8 +196,10 @@ async fn hedge_mode_is_read_with_its_legs() {
             position("BTCUSDT", "SHORT", "-0.003", "0")
         ])),
     );
-    let snapshot = server.venue().snapshot(&Scope::default()).await.unwrap();
+    let venue = server.venue();
+    let snapshot = venue.snapshot(&Scope::default()).await.unwrap();
     assert_eq!(snapshot.position_mode, PositionMode::Hedge);
+    assert_eq!(venue.capabilities(), &snapshot.capabilities);
     assert_eq!(
         snapshot.capabilities.reduce_only,
         ReduceOnlyRule::RejectsOversize,
@@ -411,5 +413,23 @@ async fn rounds_do_not_grow_with_the_number_of_symbols() {
         let symbols: Vec<_> = names.iter().map(|name| symbol(name)).collect();
         venue.fills(&symbols, Timestamp(START - 1000)).await.unwrap();
         assert_eq!((server.asked().len(), server.at_once()), (count, count));
+    }
+}
+
+#[tokio::test]
+async fn rules_are_those_of_the_mode_and_cautious_before_it_is_known() {
+    let server = Server::start();
+    let venue = server.venue();
+    let documented = evenkeel_binance::capabilities();
+    assert_eq!(venue.capabilities().reduce_only, ReduceOnlyRule::RejectsOversize);
+    for (hedge, rule) in [(false, ReduceOnlyRule::Clamps), (true, ReduceOnlyRule::RejectsOversize)] {
+        server.read("/fapi/v1/accountConfig", Fate::json(config(hedge, false)));
+        server.read("/fapi/v3/account", Fate::json(state(&[])));
+        server.read("/fapi/v3/positionRisk", Fate::json(json!([])));
+        let snapshot = venue.snapshot(&scope(&["BTCUSDT"])).await.unwrap();
+        assert_eq!(venue.capabilities(), &snapshot.capabilities, "hedge: {hedge}");
+        assert_eq!(snapshot.capabilities.reduce_only, rule, "hedge: {hedge}");
+        let others = Capabilities { reduce_only: documented.reduce_only, ..snapshot.capabilities };
+        assert_eq!(others, documented, "nothing else depends on the mode");
     }
 }
