@@ -72,7 +72,7 @@ pub(crate) struct Rules {
 impl Rules {
     /// Rules for one-way mode, whose account's mode is not known yet.
     pub(crate) fn new(one_way: Capabilities) -> Self {
-        Self { hedge: in_hedge_mode(one_way.clone()), one_way, is_one_way: AtomicBool::new(false) }
+        Self { hedge: in_hedge_mode(&one_way), one_way, is_one_way: AtomicBool::new(false) }
     }
 
     /// The account was read to be in this mode: what holds there.
@@ -88,6 +88,6 @@ impl Rules {
 }
 
 /// One report has the venue refuse what is larger than the leg, nobody saw it shrunk: the cautious value.
-pub(crate) fn in_hedge_mode(one_way: Capabilities) -> Capabilities {
-    Capabilities { reduce_only: ReduceOnlyRule::RejectsOversize, ..one_way }
+pub(crate) fn in_hedge_mode(one_way: &Capabilities) -> Capabilities {
+    Capabilities { reduce_only: ReduceOnlyRule::RejectsOversize, ..one_way.clone() }
 }

@@ -42,6 +42,8 @@ struct Known {
     began: Option<Timestamp>,
     /// Newest last.
     orders: VecDeque<(ClientOrderId, Timestamp)>,
+    /// Of them, those that the venue took in by its own word. Newest last.
+    taken: VecDeque<ClientOrderId>,
 }
 
 impl SentOrders {
@@ -68,6 +70,21 @@ impl SentOrders {
         let excess = known.orders.len().saturating_sub(REMEMBERED_ORDERS);
         known.orders.drain(..excess);
         before
+    }
+
+    /// The venue said that it took this order in.
+    pub fn taken(&self, id: ClientOrderId) {
+        let mut known = whole(&self.0);
+        known.taken.push_back(id);
+        let excess = known.taken.len().saturating_sub(REMEMBERED_ORDERS);
+        known.taken.drain(..excess);
+    }
+
+    /// Whether the venue said so. Only then is the refusal of a used id about a copy: where nobody heard of the first one,
+    /// that refusal is the proof that it was taken in.
+    #[must_use]
+    pub fn was_taken(&self, id: &ClientOrderId) -> bool {
+        whole(&self.0).taken.contains(id)
     }
 
     /// It is certain that what was about to be sent then was not taken in. Other copies of it stay.
@@ -116,6 +133,9 @@ mod tests {
         assert!(same.sends(id(2499), Timestamp(8)));
         assert_eq!(same.last(Some(&id(2499))), Some(Timestamp(8)), "the last time counts");
         assert_eq!(same.last(None), Some(Timestamp(8)));
+        assert!(!same.was_taken(&id(2499)));
+        (0..2500).for_each(|number| one.taken(id(number)));
+        assert!(same.was_taken(&id(2499)) && !same.was_taken(&id(1)));
         one.sent_none(&id(2499), Timestamp(8));
         assert_eq!(same.last(Some(&id(2499))), Some(Timestamp(7)), "the other copy stays");
     }

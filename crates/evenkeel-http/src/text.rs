@@ -59,8 +59,24 @@ pub fn is_unreserved(value: &str) -> bool {
     value.bytes().fold(true, |all, byte| all & plain(byte))
 }
 
-const fn plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~')
+/// Whether a byte stays as it is. Looked up: one load takes less than the five comparisons that it stands for.
+fn plain(byte: u8) -> bool {
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "while this is compiled, where a panic is an error; a byte is below 256"
+    )]
+    const PLAIN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0_u8;
+        loop {
+            table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+            if byte == u8::MAX {
+                break table;
+            }
+            byte += 1;
+        }
+    };
+    PLAIN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// A nibble as a digit. Total: only nibbles come here.

@@ -133,7 +133,7 @@ pub fn decode_snapshot(input: &AccountInput<'_>) -> Result<Snapshot, DecodeError
     }
     let mut capabilities = input.capabilities.clone();
     if input.config.position_mode == PositionMode::Hedge {
-        capabilities = in_hedge_mode(capabilities);
+        capabilities = in_hedge_mode(&capabilities);
     }
     let snapshot = Snapshot {
         venue: input.venue.clone(),

@@ -330,6 +330,11 @@ pub fn decode_cancelled(body: Body<'_>) -> Result<Cancelled, DecodeError> {
             Ok(u32::try_from(list.array()?.len()).unwrap_or(u32::MAX))
         };
         let success = node.key("success", wire.success);
+        let failed = node.key("failed", wire.failed);
+        // Both may be null, and one may be left out; an answer with neither says nothing.
+        if !success.is_present() && !failed.is_present() {
+            return Err(node.invalid("neither `success` nor `failed`"));
+        }
         let mut conditional = 0_u32;
         if success.optional().is_some() {
             let conditional_row = |row: &Node<'_, '_>| {
@@ -349,7 +354,7 @@ pub fn decode_cancelled(body: Body<'_>) -> Result<Cancelled, DecodeError> {
                 conditional = conditional.saturating_add(u32::from(is_conditional));
             }
         }
-        Ok(Cancelled { done: count(success)?, conditional, failed: count(node.key("failed", wire.failed))? })
+        Ok(Cancelled { done: count(success)?, conditional, failed: count(failed)? })
     })
 }
 

@@ -306,7 +306,12 @@ impl BingX {
             Ok(reply) => {
                 let answer = decode_cancel(reply.body()).map_err(|error| undecoded(&error))?;
                 is_about(&answer, symbol, key)?;
-                if answer.status.is_some_and(OrderStatus::is_terminal) {
+                // Of an order that the answer does not name by what was asked for, its status is no proof.
+                let is_named = match key {
+                    OrderKey::Client(id) => answer.client_order_id.as_deref() == Some(id.as_str()),
+                    OrderKey::Number(number) => answer.venue_order_id.as_ref() == Some(number),
+                };
+                if is_named && answer.status.is_some_and(OrderStatus::is_terminal) {
                     return Ok(());
                 }
                 // Taken in; whether it is done the order's record says.

@@ -406,6 +406,12 @@ fn orders_that_were_asked_for() {
             "a TRIGGER_LIMIT, and two LIMITs"
         );
     }
+    assert!(
+        decode_cancelled(Body::new("x", br#"{"code":0,"msg":"","data":{}}"#)).is_err(),
+        "it says nothing"
+    );
+    let nothing = br#"{"code":0,"msg":"","data":{"success":null,"failed":null}}"#;
+    assert_eq!(decode_cancelled(Body::new("x", nothing)).unwrap().done, 0);
     // A cancel that was taken in shows the order as it was before.
     let (bytes, data) = file(&folder, "order_cancel_1");
     let cancelled = decode_cancel(Body::new("x", &bytes)).unwrap();

@@ -53,11 +53,13 @@ pub(super) struct Ready {
     pub(super) wire: NewOrder,
     /// Whether its id was sent before with this key.
     again: bool,
+    /// Whether the venue has told us that it took it in then.
+    is_copy: bool,
 }
 
 impl Ready {
     pub(super) fn new(index: usize, id: ClientOrderId, wire: NewOrder) -> Self {
-        Self { index, id, wire, again: false }
+        Self { index, id, wire, again: false, is_copy: false }
     }
 }
 
@@ -130,6 +132,7 @@ impl Bybit {
             }
         };
         for order in &mut orders {
+            order.is_copy = plumbing.sent.was_taken(&order.id);
             order.again = plumbing.sent.sends(order.id, noted);
         }
         let per_request = plumbing.capabilities.orders_per_request;
@@ -147,11 +150,12 @@ impl Bybit {
             .zip(sent.into_iter().flatten())
             .map(|(order, outcome)| {
                 // A refusal of a second copy says nothing about the first.
-                if let Err(failure) = &outcome
-                    && failure.effect == Effect::NotApplied
-                    && !order.again
-                {
-                    plumbing.sent.sent_none(&order.id, noted);
+                match &outcome {
+                    Ok(_) => plumbing.sent.taken(order.id),
+                    Err(failure) if failure.effect == Effect::NotApplied && !order.again => {
+                        plumbing.sent.sent_none(&order.id, noted);
+                    }
+                    Err(_) => {}
                 }
                 (order.index, outcome)
             })
@@ -174,7 +178,7 @@ impl Bybit {
                 let taken = decode_acknowledgement(reply.body()).map_err(|error| undecoded(&error))?;
                 named(taken, &order.id)
             });
-            return vec![taken.map_err(|failure| of_copy(failure, order.again))];
+            return vec![taken.map_err(|failure| of_copy(failure, order.is_copy))];
         }
         let wires: Vec<NewOrder> = batch.iter().map(|order| order.wire.clone()).collect();
         let request = body(&NewOrders { category: CATEGORY, request: &wires });
@@ -301,10 +305,11 @@ pub(super) fn rules_in<'a>(rules: &'a Rules, symbol: &Symbol) -> Outcome<&'a Con
     }
 }
 
-/// The refusal of a copy whose id this connector sent before is about the copy alone. The refusal of a first one says that
-/// something below us sent it twice, or that another program has the same id: it may have been taken.
-fn of_copy(failure: Failure, again: bool) -> Failure {
-    if again && failure.is_used_id() { Failure { effect: Effect::NotApplied, ..failure } } else { failure }
+/// The refusal of a copy is about the copy alone where the venue has told us of the first one. Where it has not, the
+/// refusal is the proof that the first one was taken in, or that something below us sent it twice: to call that "not
+/// applied" would have it ordered anew.
+fn of_copy(failure: Failure, is_copy: bool) -> Failure {
+    if is_copy && failure.is_used_id() { Failure { effect: Effect::NotApplied, ..failure } } else { failure }
 }
 
 /// Without its id an order cannot be found again, and a copy of it would be taken.
@@ -322,7 +327,7 @@ fn entry_of(order: &Ready, entry: BatchEntry) -> Outcome<Acknowledged> {
         BatchEntry::Refused { client_order_id: Some(other), .. } if other != order.id.as_str() => {
             Err(Failure::unproven("the outcome at this place is about another order"))
         }
-        BatchEntry::Refused { code, text, .. } => Err(of_copy(refusal(&code, &text), order.again)),
+        BatchEntry::Refused { code, text, .. } => Err(of_copy(refusal(&code, &text), order.is_copy)),
     }
 }
 

@@ -487,7 +487,7 @@ async fn stops_at_the_market_have_a_largest_size() {
 }
 
 #[tokio::test]
-async fn a_used_id_is_about_the_copy_where_this_connector_sent_the_first() {
+async fn a_used_id_is_about_the_copy_where_the_venue_told_of_the_first() {
     let server = Server::start();
     let venue = server.venue();
     let order = unproven(intent(1, "SOLUSDT", Side::Buy, "1", "150"));
@@ -498,6 +498,16 @@ async fn a_used_id_is_about_the_copy_where_this_connector_sent_the_first() {
         (ErrorKind::Rejected, Effect::Unknown),
         "it may be ours all the same"
     );
+    server.next(refused(110072, "OrderLinkedID is duplicate"));
+    let error = venue.place(std::slice::from_ref(&order)).await.remove(0).unwrap_err();
+    assert_eq!(
+        error.effect(),
+        Effect::Unknown,
+        "nobody heard of the first: this is the proof that it was taken"
+    );
+    let taken = json!({"orderId": "v-1", "orderLinkId": id(1).to_string()});
+    server.next(answer(&json!({"retCode": 0, "result": taken})));
+    assert!(venue.place(std::slice::from_ref(&order)).await.remove(0).is_ok());
     server.next(refused(110072, "OrderLinkedID is duplicate"));
     let error = venue.place(&[order]).await.remove(0).unwrap_err();
     assert_eq!(error.effect(), Effect::NotApplied, "the copy was not taken");

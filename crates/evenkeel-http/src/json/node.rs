@@ -78,6 +78,12 @@ impl<'p, 'a> Node<'p, 'a> {
         self.raw().filter(|raw| *raw != "null").map(|_| self)
     }
 
+    /// Whether the field is there, if only as null.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.raw().is_some()
+    }
+
     /// This node, unless the field is absent, null, or an empty text: what some venues write where nothing applies.
     #[must_use]
     pub fn filled(self) -> Option<Self> {
