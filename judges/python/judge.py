@@ -8,6 +8,7 @@
 Started by judges/run, which starts a localnet of its own for every judge and puts its line of JSON into LOCALNET.
 """
 
+import asyncio
 import json
 import os
 import sys
@@ -22,11 +23,18 @@ def number(value):
     return Decimal(str(value))
 
 
+async def heard(message):
+    """What comes on a socket; what does not come within ten seconds never does."""
+    return await asyncio.wait_for(message, 10)
+
+
 class Judge:
     def __init__(self, venue):
         town = json.loads(os.environ["LOCALNET"])
         self.venue = venue
         self.url = town["venues"][venue]["url"]
+        #: Where its sockets are, without the venue's paths: the same port.
+        self.socket_url = "ws" + self.url[len("http"):]
         #: Of the account named `main`: address, key and whatever else the venue hands out.
         self.account = town["venues"][venue]["accounts"][0]
         self._control = town["control"]

@@ -231,6 +231,7 @@ impl<V: Venue> Hand for Localnet<V> {
             "requests": counts.requests,
             "faults": counts.faults,
             "open_orders": counts.open_orders,
+            "sockets": counts.sockets,
             "accounts": Hand::accounts(self),
         })
     }

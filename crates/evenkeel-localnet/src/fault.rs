@@ -68,6 +68,19 @@ pub enum Fault {
         /// How many writes are not seen yet.
         writes: usize,
     },
+    /// A socket is cut instead of this push. Rules about sockets name, instead of a call, what is pushed, in the venue's
+    /// word (`orderUpdates`, `ACCOUNT_UPDATE`, `position`), or the path of the socket; they count pushes.
+    CutSocket,
+    /// A push is lost, and nothing tells of the gap.
+    LosePush,
+    /// A push is late, and what follows it on the same socket.
+    DelayPush(Duration),
+}
+
+impl Fault {
+    pub(crate) fn is_of_sockets(self) -> bool {
+        matches!(self, Self::CutSocket | Self::LosePush | Self::DelayPush(_))
+    }
 }
 
 /// When a [`Fault`] strikes: of the calls that match, which and how often.

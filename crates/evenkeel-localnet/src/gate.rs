@@ -1,6 +1,6 @@
 //! The way to a venue, on which requests and answers get lost.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,8 @@ use http::{Request, Response, StatusCode};
 
 use crate::answer;
 use crate::fault::{Fault, FaultRule, Heard};
-use crate::venue::Venue;
+use crate::stream::{Frame, Push, Sent, SocketId};
+use crate::venue::{Call, Venue};
 
 /// How many earlier states of the venue are kept while a rule asks for stale readings. Each is a copy of everything.
 const MAX_PAST: usize = 16;
@@ -18,7 +19,8 @@ const MAX_PAST: usize = 16;
 /// A venue behind an unreliable line. Without rules the line is perfect.
 ///
 /// Use it instead of a socket where a client can be given its transport: [`Gate::judge`] first, then let the delay pass,
-/// then [`Gate::deliver`]; no answer is a closed connection.
+/// then [`Gate::deliver`]; no answer is a closed connection. For a socket [`Gate::open`] takes the place of the delivery; then
+/// [`Gate::hear`] what the client says, and after everything that happens send what [`Gate::pushes`] tells.
 #[derive(Debug, Clone)]
 pub struct Gate<V> {
     venue: V,
@@ -27,6 +29,9 @@ pub struct Gate<V> {
     rng: u64,
     requests: u64,
     struck: u64,
+    /// The paths on which open sockets were asked for.
+    sockets: BTreeMap<SocketId, String>,
+    next_socket: u64,
 }
 
 /// What is going to happen to a request.
@@ -58,7 +63,16 @@ enum Fate {
 impl<V: Venue> Gate<V> {
     /// A perfect line to a venue. All randomness of the rules comes from the seed.
     pub fn new(venue: V, seed: u64) -> Self {
-        Self { venue, rules: Vec::new(), past: VecDeque::new(), rng: seed, requests: 0, struck: 0 }
+        Self {
+            venue,
+            rules: Vec::new(),
+            past: VecDeque::new(),
+            rng: seed,
+            requests: 0,
+            struck: 0,
+            sockets: BTreeMap::new(),
+            next_socket: 1,
+        }
     }
 
     /// The venue.
@@ -90,6 +104,12 @@ impl<V: Venue> Gate<V> {
         self.struck
     }
 
+    /// How many sockets are open.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// From now on these strike too. Of several that strike the first one decides, delays apart.
     pub fn inject(&mut self, rules: impl IntoIterator<Item = FaultRule>) {
         self.rules.extend(rules);
@@ -111,7 +131,7 @@ impl<V: Venue> Gate<V> {
         let mut verdict =
             Verdict { arrives_after: Duration::ZERO, answered_after: Duration::ZERO, fate: Fate::Normal };
         let mut rules = std::mem::take(&mut self.rules);
-        for rule in &mut rules {
+        for rule in rules.iter_mut().filter(|rule| !rule.fault.is_of_sockets()) {
             let draw = self.draw();
             if !rule.strikes(&call, account.as_deref(), draw) {
                 continue;
@@ -139,6 +159,7 @@ impl<V: Venue> Gate<V> {
                 Fault::RefuseOrders => Fate::Behind(for_symbol(PaperRule::refusing_orders(), &rule.symbol)),
                 Fault::Duplicate(heard) => Fate::Twice(heard),
                 Fault::StaleRead { writes } => Fate::Stale(writes),
+                Fault::CutSocket | Fault::LosePush | Fault::DelayPush(_) => continue,
             };
             if verdict.fate == Fate::Normal {
                 verdict.fate = fate;
@@ -190,6 +211,83 @@ impl<V: Venue> Gate<V> {
                 }
             }
         }
+    }
+
+    /// The request for a socket arrives now. `None` is a closed connection; an `Err` is the answer of a venue that opens
+    /// none.
+    pub fn open(
+        &mut self,
+        now: Timestamp,
+        request: Request<Bytes>,
+        verdict: Verdict,
+    ) -> Option<Result<SocketId, Response<Bytes>>> {
+        if !matches!(verdict.fate, Fate::Normal | Fate::Behind(_) | Fate::Twice(_) | Fate::Stale(_)) {
+            return self.deliver(now, request, verdict).map(Err);
+        }
+        let (socket, path) = (SocketId(self.next_socket), request.uri().path().to_owned());
+        self.next_socket = self.next_socket.saturating_add(1);
+        if let Some(refusal) = self.venue.open(now, socket, request) {
+            return Some(Err(refusal));
+        }
+        self.sockets.insert(socket, path);
+        Some(Ok(socket))
+    }
+
+    /// A client says something on its socket.
+    pub fn hear(&mut self, now: Timestamp, socket: SocketId, text: &str) {
+        if self.sockets.contains_key(&socket) {
+            self.venue.hear(now, socket, text);
+        }
+    }
+
+    /// A socket is gone.
+    pub fn close(&mut self, socket: SocketId) {
+        if self.sockets.remove(&socket).is_some() {
+            self.venue.close(socket);
+        }
+    }
+
+    /// What is to be sent since the last time; without open sockets nothing is even looked for.
+    pub fn pushes(&mut self) -> Vec<Sent> {
+        if self.sockets.is_empty() {
+            return Vec::new();
+        }
+        let mut sent = Vec::new();
+        for push in self.venue.pushes() {
+            let Some(path) = self.sockets.get(&push.socket).cloned() else { continue };
+            let mut late = Duration::ZERO;
+            let mut frame = Some(push.frame.clone());
+            for fault in self.faults_of(&push, path) {
+                match fault {
+                    Fault::DelayPush(by) => late = late.saturating_add(by),
+                    Fault::CutSocket => frame = Some(Frame::Close),
+                    _ => frame = None,
+                }
+            }
+            let Some(frame) = frame else { continue };
+            if frame == Frame::Close {
+                self.close(push.socket);
+            }
+            sent.push(Sent { socket: push.socket, frame, late });
+        }
+        sent
+    }
+
+    /// The faults that strike a push.
+    fn faults_of(&mut self, push: &Push, path: String) -> Vec<Fault> {
+        let Some(topic) = &push.topic else { return Vec::new() };
+        let call = Call { path, name: topic.clone(), is_write: false };
+        let mut rules = std::mem::take(&mut self.rules);
+        let mut faults = Vec::new();
+        for rule in rules.iter_mut().filter(|rule| rule.fault.is_of_sockets()) {
+            let draw = self.draw();
+            if rule.strikes(&call, push.account.as_deref(), draw) {
+                self.struck = self.struck.saturating_add(1);
+                faults.push(rule.fault);
+            }
+        }
+        self.rules = rules;
+        faults
     }
 
     fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {

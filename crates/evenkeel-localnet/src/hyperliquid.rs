@@ -19,6 +19,7 @@ mod nonces;
 mod numbers;
 mod orders;
 mod server;
+mod stream;
 mod tickets;
 mod transfers;
 mod views;

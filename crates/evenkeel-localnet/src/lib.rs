@@ -25,9 +25,12 @@ mod gate;
 mod history;
 pub mod hyperliquid;
 #[cfg(feature = "server")]
+mod line;
+#[cfg(feature = "server")]
 mod shell;
 #[cfg(feature = "server")]
 mod socket;
+mod stream;
 #[cfg(feature = "server")]
 mod truth;
 mod venue;
@@ -42,4 +45,5 @@ pub use floor::{AccountSpec, ApiKey, Market};
 pub use gate::{Gate, Verdict};
 #[cfg(feature = "server")]
 pub use shell::{Counts, Localnet};
+pub use stream::{Frame, Push, Sent, SocketId};
 pub use venue::{Access, Blueprint, Call, Venue};

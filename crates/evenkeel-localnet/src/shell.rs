@@ -20,7 +20,9 @@ use crate::clock::{Clock, WallClock};
 use crate::error::LocalnetError;
 use crate::fault::FaultRule;
 use crate::gate::{Gate, Verdict};
+use crate::line::{self, Lines, Upgrade};
 use crate::socket::{Scissors, Sockets};
+use crate::stream::SocketId;
 use crate::venue::{Blueprint, Venue};
 
 /// The largest body that is read: far more than a batch of 200 orders, and a bound against mistakes.
@@ -33,8 +35,10 @@ pub struct Localnet<V: Venue> {
     task: JoinHandle<()>,
 }
 
-struct Shared<V> {
+pub(crate) struct Shared<V> {
     gate: Mutex<Gate<V>>,
+    /// Locked after the gate, where both are.
+    lines: Lines,
     clock: Arc<dyn Clock>,
     /// Milliseconds by which the tester moved time on, beyond the clock.
     ahead: AtomicU64,
@@ -52,6 +56,8 @@ pub struct Counts {
     pub faults: u64,
     /// Orders that rest or wait, of all accounts.
     pub open_orders: u64,
+    /// Sockets that are open.
+    pub sockets: u64,
 }
 
 impl<V: Venue> fmt::Debug for Localnet<V> {
@@ -84,7 +90,13 @@ impl<V: Venue> Localnet<V> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let gate = Mutex::new(Gate::new(venue, seed));
-        let shared = Arc::new(Shared { gate, clock, ahead: AtomicU64::new(0), skew: AtomicI64::new(0) });
+        let shared = Arc::new(Shared {
+            gate,
+            lines: Lines::default(),
+            clock,
+            ahead: AtomicU64::new(0),
+            skew: AtomicI64::new(0),
+        });
         let router = Router::new().fallback(answer::<V>).with_state(Arc::clone(&shared));
         let service = router.into_make_service_with_connect_info::<Scissors>();
         let task = tokio::spawn(async move {
@@ -100,6 +112,12 @@ impl<V: Venue> Localnet<V> {
         format!("http://{}", self.address)
     }
 
+    /// Where its sockets are, without the venue's paths: the same port.
+    #[must_use]
+    pub fn socket_url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
     /// Now, at the venue.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -110,7 +128,9 @@ impl<V: Venue> Localnet<V> {
     pub fn with<T>(&self, act: impl FnOnce(&mut V) -> T) -> T {
         let mut gate = self.shared.gate();
         gate.venue_mut().advance_to(self.shared.now());
-        act(gate.venue_mut())
+        let done = act(gate.venue_mut());
+        self.shared.push(&mut gate);
+        done
     }
 
     /// Lets time pass at the venue, beyond what its clock says.
@@ -168,9 +188,10 @@ impl<V: Venue> Localnet<V> {
     pub fn counts(&self) -> Counts {
         let mut gate = self.shared.gate();
         let (requests, faults) = (gate.requests(), gate.struck());
+        let sockets = u64::try_from(gate.sockets()).unwrap_or(u64::MAX);
         let worlds = gate.venue_mut().worlds();
         let open: usize = worlds.iter().map(|(_, world)| world.live_orders().count()).sum();
-        Counts { requests, faults, open_orders: u64::try_from(open).unwrap_or(u64::MAX) }
+        Counts { requests, faults, open_orders: u64::try_from(open).unwrap_or(u64::MAX), sockets }
     }
 
     /// From now on the line is perfect.
@@ -182,6 +203,7 @@ impl<V: Venue> Localnet<V> {
 impl<V: Venue> Drop for Localnet<V> {
     fn drop(&mut self) {
         self.task.abort();
+        self.shared.lines.cut_all();
     }
 }
 
@@ -198,7 +220,60 @@ impl<V: Venue> Shared<V> {
 
     fn deliver(&self, request: http::Request<Bytes>, verdict: Verdict) -> Option<http::Response<Bytes>> {
         let now = self.now();
-        self.gate().deliver(now, request, verdict)
+        let mut gate = self.gate();
+        let answer = gate.deliver(now, request, verdict);
+        self.push(&mut gate);
+        answer
+    }
+
+    fn open(
+        self: &Arc<Self>,
+        request: http::Request<Bytes>,
+        verdict: Verdict,
+        upgrade: Upgrade,
+    ) -> Option<http::Response<Bytes>> {
+        let now = self.now();
+        let mut gate = self.gate();
+        match gate.open(now, request, verdict)? {
+            Err(refusal) => Some(refusal),
+            Ok(socket) => {
+                let answer = upgrade.answer();
+                self.lines.add(socket, |frames| line::converse(Arc::clone(self), socket, upgrade, frames));
+                self.push(&mut gate);
+                Some(answer)
+            }
+        }
+    }
+
+    pub(crate) fn hear(&self, socket: SocketId, text: &str) {
+        let now = self.now();
+        let mut gate = self.gate();
+        gate.hear(now, socket, text);
+        self.push(&mut gate);
+    }
+
+    pub(crate) fn hang_up(&self, socket: SocketId) {
+        let mut gate = self.gate();
+        gate.close(socket);
+        self.lines.remove(socket);
+    }
+
+    /// Time passes at the venue though nobody asks.
+    pub(crate) fn tick(&self) {
+        let now = self.now();
+        let mut gate = self.gate();
+        gate.venue_mut().advance_to(now);
+        self.push(&mut gate);
+    }
+
+    /// Hands out what there is to say after anything happened.
+    fn push(&self, gate: &mut Gate<V>) {
+        for sent in gate.pushes() {
+            let socket = sent.socket;
+            if !self.lines.send(sent) {
+                gate.close(socket);
+            }
+        }
     }
 }
 
@@ -207,6 +282,8 @@ async fn answer<V: Venue>(
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response {
+    let mut request = request;
+    let upgrade = Upgrade::of(&mut request);
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return status(StatusCode::PAYLOAD_TOO_LARGE);
@@ -217,7 +294,10 @@ async fn answer<V: Venue>(
     let delivered = tokio::spawn(async move {
         wait(verdict.arrives_after).await;
         let answered_after = verdict.answered_after;
-        let answer = shared.deliver(request, verdict);
+        let answer = match upgrade {
+            Some(upgrade) => shared.open(request, verdict, upgrade),
+            None => shared.deliver(request, verdict),
+        };
         wait(answered_after).await;
         answer
     });
@@ -233,7 +313,7 @@ async fn answer<V: Venue>(
 
 /// A delay on the line takes real time, whatever the venue's clock shows: there is a real client behind the socket.
 #[allow(clippy::disallowed_methods, reason = "the line's own delay, not a wait of the library")]
-async fn wait(time: Duration) {
+pub(crate) async fn wait(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;
     }

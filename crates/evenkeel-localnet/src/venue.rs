@@ -8,12 +8,35 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::answer;
 use crate::error::LocalnetError;
+use crate::stream::{Push, SocketId};
 
 /// An emulated venue. Pure: no I/O, no clock, no randomness; the same calls give the same answers.
 pub trait Venue: Clone + Send + 'static {
     /// Answers one request that arrives at this moment. Time never goes back: an earlier moment counts as the latest
     /// one seen.
     fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes>;
+
+    /// A client asks for a socket. `None` is an open one, else this is the venue's answer to who gets none: where there are no
+    /// sockets, that of [`Venue::handle`].
+    fn open(&mut self, now: Timestamp, socket: SocketId, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        let _ = socket;
+        Some(self.handle(now, request))
+    }
+
+    /// A client says something on its socket.
+    fn hear(&mut self, now: Timestamp, socket: SocketId, text: &str) {
+        let _ = (now, socket, text);
+    }
+
+    /// A socket is gone.
+    fn close(&mut self, socket: SocketId) {
+        let _ = socket;
+    }
+
+    /// What there is to say on sockets since the last time, in this order. Asked for only while one is open.
+    fn pushes(&mut self) -> Vec<Push> {
+        Vec::new()
+    }
 
     /// Which call a request is, for the rules of faults.
     fn call(request: &Request<Bytes>) -> Call;

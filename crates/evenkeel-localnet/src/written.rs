@@ -65,6 +65,9 @@ enum What {
     StaleRead,
     PartialFill,
     RefuseOrders,
+    CutSocket,
+    LosePush,
+    DelayPush,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -85,7 +88,7 @@ impl TryFrom<Written> for FaultRule {
             }
             Ok(())
         };
-        belongs("ms", written.ms.is_some(), &[What::DelayRequest, What::DelayAnswer])?;
+        belongs("ms", written.ms.is_some(), &[What::DelayRequest, What::DelayAnswer, What::DelayPush])?;
         belongs("status", written.status.is_some(), &[What::ServerError])?;
         belongs("applied", written.applied.is_some(), &[What::ServerError])?;
         belongs("heard", written.heard.is_some(), &[What::Duplicate])?;
@@ -97,6 +100,9 @@ impl TryFrom<Written> for FaultRule {
             What::LoseAnswer => Fault::LoseAnswer,
             What::DelayRequest => Fault::DelayRequest(delay(written.ms)?),
             What::DelayAnswer => Fault::DelayAnswer(delay(written.ms)?),
+            What::CutSocket => Fault::CutSocket,
+            What::LosePush => Fault::LosePush,
+            What::DelayPush => Fault::DelayPush(delay(written.ms)?),
             What::ServerError => {
                 let status = written.status.unwrap_or(500);
                 let fits = StatusCode::from_u16(status).ok().filter(|_| (400..=599).contains(&status));
@@ -152,6 +158,12 @@ impl From<FaultRule> for Written {
             Fault::DelayAnswer(by) => {
                 written.ms = milliseconds(by);
                 What::DelayAnswer
+            }
+            Fault::CutSocket => What::CutSocket,
+            Fault::LosePush => What::LosePush,
+            Fault::DelayPush(by) => {
+                written.ms = milliseconds(by);
+                What::DelayPush
             }
             Fault::ServerError { status, applied } => {
                 (written.status, written.applied) = (Some(status.as_u16()), Some(applied));
@@ -230,6 +242,12 @@ mod tests {
                 FaultRule::new(Fault::RefuseOrders).symbol("BTC".parse().unwrap()),
             ),
             (r#"{"fault":"maintenance"}"#, FaultRule::new(Fault::Maintenance)),
+            (
+                r#"{"fault":"cut_socket","on":"orderUpdates"}"#,
+                FaultRule::new(Fault::CutSocket).on("orderUpdates"),
+            ),
+            (r#"{"fault":"lose_push","nth":3}"#, FaultRule::new(Fault::LosePush).nth(3)),
+            (r#"{"fault":"delay_push","ms":9}"#, FaultRule::new(Fault::DelayPush(Duration::from_millis(9)))),
         ] {
             let read: FaultRule = serde_json::from_str(text).unwrap();
             assert_eq!(read, rule, "{text}");

@@ -28,7 +28,7 @@ pub(crate) struct FillRow {
     qty: Qty,
     fee: Usd,
     cloid: Option<String>,
-    tid: u64,
+    pub(crate) tid: u64,
     before: Qty,
     closed: Usd,
     taker: bool,

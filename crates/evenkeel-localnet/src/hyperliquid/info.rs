@@ -1,7 +1,7 @@
 //! `/info`: questions, which anybody may ask about anybody.
 
 use bytes::Bytes;
-use evenkeel_types::{Decimal, Timestamp};
+use evenkeel_types::{Decimal, Qty, Rate, Symbol, Timestamp, Usd};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ mod market;
 mod rows;
 mod wallet;
 
-use rows::{full, short};
+use rows::full;
+pub(crate) use rows::short;
 
 /// Rows of one answer about funding.
 const MAX_FUNDING: usize = 500;
@@ -47,16 +48,38 @@ impl Asked<'_> {
     }
 }
 
+/// Money that came or went.
+pub(crate) fn ledger_row(user: Address, (time, delta): &(Timestamp, Value)) -> Value {
+    let name = format!("{time}{delta}{user}");
+    json!({"time": time.0, "hash": hex(&keccak(&[name.as_bytes()])), "delta": delta})
+}
+
+/// A payment of funding, without its time.
+pub(crate) fn funding_row(symbol: &Symbol, amount: Usd, qty: Option<Qty>, rate: Option<Rate>) -> Value {
+    json!({
+        "coin": symbol.as_str(),
+        "usdc": usd(amount.get()),
+        "szi": text(qty.map_or(Decimal::ZERO, Qty::get)),
+        "fundingRate": text(rate.map_or(Decimal::ZERO, Rate::get)),
+        "nSamples": null,
+    })
+}
+
 impl Server {
     pub(crate) fn info(&mut self, body: &[u8]) -> Response<Bytes> {
         let question: Value = match serde_json::from_slice(body) {
             Ok(question) => question,
             Err(error) => return unreadable(&error.to_string()),
         };
-        match self.answer(&Asked(&question)) {
+        match self.ask(&question) {
             Ok(value) => answer::json(StatusCode::OK, &value),
             Err(why) => unreadable(&why),
         }
+    }
+
+    /// The answer to a question, or what is wrong with it.
+    pub(crate) fn ask(&mut self, question: &Value) -> Result<Value, String> {
+        self.answer(&Asked(question))
     }
 
     fn answer(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
@@ -130,11 +153,7 @@ impl Server {
             "userNonFundingLedgerUpdates" => {
                 let (since, until) = (asked.since()?, asked.until());
                 let rows = account.ledger.iter().filter(|(time, _)| *time >= since && *time <= until);
-                let show = |(time, delta): &(Timestamp, Value)| {
-                    let name = format!("{time}{delta}{user}");
-                    json!({"time": time.0, "hash": hex(&keccak(&[name.as_bytes()])), "delta": delta})
-                };
-                Ok(json!(rows.take(MAX_ROWS).map(show).collect::<Vec<_>>()))
+                Ok(json!(rows.take(MAX_ROWS).map(|row| ledger_row(user, row)).collect::<Vec<_>>()))
             }
             "activeAssetData" => account.asset_data(asked.text("coin")?, markets),
             "userFees" => Ok(wallet::fees()),
@@ -153,14 +172,10 @@ impl Server {
         let rows = payments.into_iter().filter(|payment| payment.time <= until).take(MAX_FUNDING);
         let show = rows.map(|payment| {
             let name = format!("{}{}{user}", payment.time, payment.symbol);
-            let delta = json!({
-                "type": "funding",
-                "coin": payment.symbol.as_str(),
-                "usdc": usd(payment.amount.get()),
-                "szi": text(payment.qty.map_or(Decimal::ZERO, evenkeel_types::Qty::get)),
-                "fundingRate": text(payment.rate.map_or(Decimal::ZERO, evenkeel_types::Rate::get)),
-                "nSamples": null,
-            });
+            let mut delta = funding_row(&payment.symbol, payment.amount, payment.qty, payment.rate);
+            if let Some(delta) = delta.as_object_mut() {
+                delta.insert("type".to_owned(), json!("funding"));
+            }
             json!({"time": payment.time.0, "hash": hex(&keccak(&[name.as_bytes()])), "delta": delta})
         });
         Ok(json!(show.collect::<Vec<_>>()))

@@ -13,8 +13,10 @@ use super::crypto::{Address, TestKey};
 use super::markets::{Listed, pool, quote};
 use super::nonces::Nonces;
 use super::numbers::usd;
+use super::stream::Sockets;
 use crate::answer;
 use crate::error::LocalnetError;
+use crate::stream::{Push, SocketId};
 use crate::venue::{Access, Call, Venue};
 
 const HOUR: u64 = 3_600_000;
@@ -33,6 +35,7 @@ pub struct Server {
     pub(crate) nonces: BTreeMap<Address, Nonces>,
     pub(crate) now: Timestamp,
     pub(crate) funding: Vec<(Timestamp, Symbol, Rate)>,
+    pub(crate) sockets: Sockets,
 }
 
 impl Server {
@@ -51,6 +54,7 @@ impl Server {
             nonces: BTreeMap::new(),
             now: start,
             funding: Vec::new(),
+            sockets: Sockets::default(),
         };
         let hour = start.0.checked_div(HOUR).unwrap_or(0);
         for hour in hour.saturating_sub(PAST_HOURS).saturating_add(1)..=hour {
@@ -133,6 +137,28 @@ impl Venue for Server {
             (_, "/info" | "/exchange") => answer::text(StatusCode::METHOD_NOT_ALLOWED, ""),
             _ => answer::text(StatusCode::NOT_FOUND, ""),
         }
+    }
+
+    fn open(&mut self, now: Timestamp, socket: SocketId, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        if request.uri().path() != "/ws" {
+            return Some(self.handle(now, request));
+        }
+        self.advance_to(now);
+        self.open_socket(socket);
+        None
+    }
+
+    fn hear(&mut self, now: Timestamp, socket: SocketId, text: &str) {
+        self.advance_to(now);
+        self.heard(socket, text);
+    }
+
+    fn close(&mut self, socket: SocketId) {
+        self.sockets.close(socket);
+    }
+
+    fn pushes(&mut self) -> Vec<Push> {
+        self.news()
     }
 
     fn call(request: &Request<Bytes>) -> Call {

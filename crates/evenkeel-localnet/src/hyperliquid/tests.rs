@@ -7,5 +7,6 @@ mod actions;
 mod faults;
 mod refusals;
 mod shapes;
+mod sockets;
 mod support;
 mod vectors;

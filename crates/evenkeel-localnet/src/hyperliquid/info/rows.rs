@@ -13,7 +13,7 @@ use crate::hyperliquid::tickets::{Kind, Ticket};
 use crate::hyperliquid::views::{leverage, worth};
 
 /// A row of `openOrders`: without the triggers.
-pub(super) fn short(account: &Account, ticket: &Ticket) -> Value {
+pub(crate) fn short(account: &Account, ticket: &Ticket) -> Value {
     let held = account.qty(&ticket.symbol);
     let mut row = json!({
         "coin": ticket.symbol.as_str(),
