@@ -21,6 +21,7 @@ mod routes;
 mod rows;
 mod server;
 mod settings;
+mod stream;
 mod wishes;
 
 pub use crate::floor::{AccountSpec, ApiKey, Market};

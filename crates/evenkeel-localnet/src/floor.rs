@@ -10,6 +10,7 @@ mod keys;
 mod markets;
 mod orders;
 mod trailing;
+mod watch;
 
 use evenkeel_types::{Price, Quote, Rate, Scope, Symbol, Timestamp, Usd};
 
@@ -22,6 +23,7 @@ pub use keys::ApiKey;
 pub use markets::Market;
 pub(crate) use markets::{Listed, quote};
 pub(crate) use orders::{Callback, Kind, Status, Ticket, Trigger, Why, Wish};
+pub(crate) use watch::{News, OrderNews, Watch};
 
 use crate::error::LocalnetError;
 

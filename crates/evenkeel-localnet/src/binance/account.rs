@@ -429,10 +429,3 @@ pub(crate) fn order_limits(_: &mut Server, _: &Ask) -> Answer {
         {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": ORDERS_LONG},
     ]))
 }
-
-/// A key for a stream that there is not: clients ask for it before anything else.
-pub(crate) fn listen_key(server: &mut Server, ask: &Ask) -> Answer {
-    let hash = Sha256::digest(server.account(ask)?.key.id().as_bytes());
-    let key: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(json!({"listenKey": key}))
-}

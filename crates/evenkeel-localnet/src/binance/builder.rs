@@ -92,6 +92,7 @@ impl Blueprint for Builder {
             limits: Limits::default(),
             moves: BTreeMap::new(),
             timers: BTreeMap::new(),
+            sockets: super::stream::Sockets::default(),
         })
     }
 }

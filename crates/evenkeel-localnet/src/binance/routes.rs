@@ -8,7 +8,7 @@ use super::limits::Cost;
 use super::params::Params;
 use super::refusals::Refusal;
 use super::server::Server;
-use super::{account, algo, ledger, market, orders, settings};
+use super::{account, algo, ledger, market, orders, settings, stream};
 
 /// What a request has to bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) struct Ask {
     pub(crate) now: Timestamp,
 }
 
-type Handler = fn(&mut Server, &Ask) -> Result<Value, Refusal>;
+pub(crate) type Handler = fn(&mut Server, &Ask) -> Result<Value, Refusal>;
 
 /// A call.
 #[derive(Debug, Clone, Copy)]
@@ -148,9 +148,9 @@ const ROUTES: &[Route] = &[
     own("/fapi/v1/userTrades", "userTrades", (5, 5), ledger::user_trades),
     own("/fapi/v1/income", "income", (30, 30), ledger::income),
     own("/fapi/v1/forceOrders", "forceOrders", (20, 50), ledger::force_orders),
-    keyed("POST", "/fapi/v1/listenKey", "listenKey", account::listen_key),
-    keyed("PUT", "/fapi/v1/listenKey", "keepListenKey", account::listen_key),
-    keyed("DELETE", "/fapi/v1/listenKey", "closeListenKey", market::ping),
+    keyed("POST", "/fapi/v1/listenKey", "listenKey", stream::listen_key),
+    keyed("PUT", "/fapi/v1/listenKey", "keepListenKey", stream::keep_listen_key),
+    keyed("DELETE", "/fapi/v1/listenKey", "closeListenKey", stream::close_listen_key),
     // What clients of all the venue's products ask before they trade one of them.
     own("/sapi/v1/capital/config/getall", "coins", (10, 10), market::coins),
     own("/sapi/v1/margin/allPairs", "marginPairs", (1, 1), market::nothing),

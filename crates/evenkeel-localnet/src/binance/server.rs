@@ -14,9 +14,11 @@ use super::params::Params;
 use super::refusals::Refusal;
 use super::routes::{Ask, Route, Security, route};
 use super::settings::Move;
+use super::stream::Sockets;
 use crate::answer;
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Floor, Listed};
+use crate::stream::{Push, SocketId};
 use crate::venue::{Access, Call, Venue};
 
 /// The venue. Pure: see [`Venue`].
@@ -29,6 +31,7 @@ pub struct Server {
     pub(crate) moves: BTreeMap<usize, Vec<Move>>,
     /// Good-till-date orders: when they end.
     pub(crate) timers: BTreeMap<(Timestamp, u64), usize>,
+    pub(crate) sockets: Sockets,
 }
 
 impl Server {
@@ -132,6 +135,27 @@ impl Venue for Server {
     fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
         self.advance_to(now);
         self.answer(&request)
+    }
+
+    fn open(&mut self, now: Timestamp, socket: SocketId, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        self.advance_to(now);
+        if self.open_socket(socket, request.uri()) {
+            return None;
+        }
+        Some(self.answer(&request))
+    }
+
+    fn hear(&mut self, now: Timestamp, socket: SocketId, text: &str) {
+        self.advance_to(now);
+        self.heard(socket, text);
+    }
+
+    fn close(&mut self, socket: SocketId) {
+        self.sockets.close(socket);
+    }
+
+    fn pushes(&mut self) -> Vec<Push> {
+        self.news()
     }
 
     fn call(request: &Request<Bytes>) -> Call {

@@ -6,4 +6,5 @@ mod refusals;
 mod settings;
 mod shapes;
 mod signing;
+mod sockets;
 mod support;

@@ -1,0 +1,226 @@
+//! The private streams of all connectors over real sockets, against the local venues: what happens there is told as the right
+//! hint, and what may have been missed as such.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use evenkeel_exchange::{Hint, Observe, OrderRequest, Subscription, Trade};
+use evenkeel_localnet::{Blueprint, Fault, FaultRule, Localnet, Venue};
+use evenkeel_paper::Event;
+use evenkeel_types::{ClientOrderId, Leverage, OrderIntent, PositionSide, Side, Symbol, TimeInForce};
+
+/// Whoever waits longer waits for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+const NAME: &str = "bot";
+
+/// A venue, and the one account that it has.
+#[derive(Debug)]
+struct Bench<V: Venue, C> {
+    net: Localnet<V>,
+    venue: C,
+    symbol: Symbol,
+    stream: Box<dyn Subscription>,
+}
+
+impl<V: Venue, C: Trade> Bench<V, C> {
+    /// Listening, from now on.
+    async fn new<B: Blueprint<Venue = V>>(
+        blueprint: B,
+        symbol: &str,
+        connect: impl FnOnce(&Localnet<V>) -> C,
+    ) -> Self {
+        let net = Localnet::start(blueprint).await.unwrap();
+        let venue = connect(&net);
+        let stream = stream(&venue);
+        let mut bench = Self { net, venue, symbol: symbol.parse().unwrap(), stream };
+        assert_eq!(bench.next().await, Hint::Resumed);
+        assert_eq!(bench.net.counts().sockets, 1);
+        bench
+    }
+
+    async fn next(&mut self) -> Hint {
+        tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a hint").unwrap()
+    }
+
+    /// All hints until the last one of these has come.
+    async fn until(&mut self, wanted: &[Hint]) -> Vec<Hint> {
+        let mut missing: BTreeSet<String> = wanted.iter().map(|hint| format!("{hint:?}")).collect();
+        let mut heard = Vec::new();
+        while !missing.is_empty() {
+            let next = tokio::time::timeout(PATIENCE, self.stream.next()).await;
+            let hint = next.unwrap_or_else(|_| panic!("{missing:?} never came, only {heard:?}")).unwrap();
+            missing.remove(&format!("{hint:?}"));
+            heard.push(hint);
+        }
+        heard
+    }
+
+    /// Something happens without us.
+    fn happen(&self, event: &Event) {
+        let now = self.net.now();
+        self.net.with(|venue| {
+            for (_, world) in venue.worlds() {
+                world.happen(event.clone());
+            }
+            venue.advance_to(now);
+        });
+    }
+
+    /// Buys at once; the identity of the order.
+    async fn buy(&self, qty: &str, limit: &str, number: u8) -> ClientOrderId {
+        let id = ClientOrderId::from_hash(&[number; 16]);
+        let intent = OrderIntent {
+            id,
+            symbol: self.symbol.clone(),
+            side: Side::Buy,
+            position_side: PositionSide::Net,
+            qty: qty.parse().unwrap(),
+            limit: limit.parse().unwrap(),
+            tif: TimeInForce::Ioc,
+            reduce_only: false,
+        };
+        let placed = self.venue.place(&[OrderRequest::danger_without_proof(intent).unwrap()]).await;
+        placed[0].as_ref().unwrap();
+        id
+    }
+
+    fn symbol(&self) -> Option<Symbol> {
+        Some(self.symbol.clone())
+    }
+
+    fn leverage(&self, leverage: i64) -> Event {
+        Event::ForeignLeverage { symbol: self.symbol.clone(), leverage: Leverage::new(leverage).unwrap() }
+    }
+
+    /// What the line does to a stream, whatever the venue: a gap that nobody tells of, and a cut that is told. `money` is the
+    /// venue's word for what is pushed when money comes.
+    async fn on_a_bad_line(&mut self, money: &str) {
+        let deposit = |net: &Localnet<V>| net.deposit(NAME, "100").unwrap();
+        deposit(&self.net);
+        self.until(&[Hint::Account]).await;
+        // Lost: what is heard next is what happens after it.
+        self.net.inject([FaultRule::new(Fault::LosePush).on(money).times(1)]);
+        deposit(&self.net);
+        assert_eq!(self.net.faults()[0].struck(), 1);
+        self.net.clear_faults();
+        // Cut: the connector comes back by itself, and says so.
+        self.net.inject([FaultRule::new(Fault::CutSocket).on(money).account(NAME).times(1)]);
+        deposit(&self.net);
+        assert_eq!(self.next().await, Hint::Resumed);
+        assert_eq!((self.net.counts().sockets, self.net.faults()[0].struck()), (1, 1));
+        deposit(&self.net);
+        self.until(&[Hint::Account]).await;
+        // Late, and nothing is lost by it.
+        self.net.inject([FaultRule::new(Fault::DelayPush(Duration::from_millis(20))).on(money)]);
+        deposit(&self.net);
+        self.until(&[Hint::Account]).await;
+    }
+}
+
+fn stream(venue: &impl Observe) -> Box<dyn Subscription> {
+    venue.read_abilities().stream.expect("the connector has a stream").subscribe()
+}
+
+mod hyperliquid {
+    use evenkeel_hyperliquid::sign::{AccountAddress, AgentKey};
+    use evenkeel_hyperliquid::{Account, Credentials, Environment, Hyperliquid};
+    use evenkeel_localnet::hyperliquid::{AccountSpec, Server};
+
+    use super::*;
+
+    fn connect(net: &Localnet<Server>) -> Hyperliquid {
+        let access = net.with(|server| server.accounts().remove(0));
+        let account = AccountAddress::parse(access.get("address").unwrap()).unwrap();
+        let key = AgentKey::from_hex(access.get("key").unwrap()).unwrap();
+        Hyperliquid::builder()
+            .environment(Environment::Testnet)
+            .credentials(Credentials::agent(key, Account::new(account)))
+            .base_url(net.base_url())
+            .build()
+            .unwrap()
+    }
+
+    async fn bench() -> Bench<Server, Hyperliquid> {
+        let blueprint = Server::builder().account(AccountSpec::named(NAME).cash("10000"));
+        Bench::new(blueprint, "SOL", connect).await
+    }
+
+    #[tokio::test]
+    async fn what_happens_is_told() {
+        let mut bench = bench().await;
+        let (symbol, id) = (bench.symbol(), Some(bench.buy("2", "167", 1).await));
+        let order = Hint::Order { symbol: symbol.clone(), id };
+        let fill = Hint::Fill { symbol: symbol.clone(), id };
+        assert_eq!(bench.until(&[order.clone(), fill.clone()]).await, [order, fill]);
+        // Somebody else trades; the venue tells of no settings.
+        bench.happen(&bench.leverage(3));
+        bench.happen(&Event::ForeignTrade { symbol: bench.symbol.clone(), qty: "1".parse().unwrap() });
+        assert_eq!(bench.next().await, Hint::Fill { symbol, id: None });
+        // Funding.
+        bench.net.advance(Duration::from_secs(3600));
+        assert_eq!(bench.next().await, Hint::Account);
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_is_survived() {
+        bench().await.on_a_bad_line("userNonFundingLedgerUpdates").await;
+    }
+}
+
+mod binance {
+    use evenkeel_binance::{Binance, Credentials, Environment};
+    use evenkeel_localnet::binance::{AccountSpec, Server};
+
+    use super::*;
+
+    fn connect(net: &Localnet<Server>) -> Binance {
+        let access = net.with(|server| server.accounts().remove(0));
+        let variable = |name: &str| match name {
+            name if name.contains("ED25519") => None,
+            name if name.contains("SECRET") => access.get("secret").map(str::to_owned),
+            _ => access.get("key").map(str::to_owned),
+        };
+        Binance::builder()
+            .environment(Environment::Demo)
+            .credentials(Credentials::from_variables(&variable).unwrap())
+            .base_url(net.base_url())
+            .build()
+            .unwrap()
+    }
+
+    async fn bench() -> Bench<Server, Binance> {
+        let blueprint = Server::builder().account(AccountSpec::named(NAME).cash("10000"));
+        Bench::new(blueprint, "SOLUSDT", connect).await
+    }
+
+    #[tokio::test]
+    async fn what_happens_is_told() {
+        let mut bench = bench().await;
+        let (symbol, id) = (bench.symbol(), Some(bench.buy("2", "167", 1).await));
+        let order = Hint::Order { symbol: symbol.clone(), id };
+        let fill = Hint::Fill { symbol: symbol.clone(), id };
+        let position = Hint::Position { symbol: symbol.clone() };
+        // Taken in, traded; then the money and the position.
+        let heard = bench.until(&[order.clone(), fill.clone(), Hint::Account, position.clone()]).await;
+        assert_eq!(heard, [order.clone(), order, fill, Hint::Account, position.clone()]);
+        bench.happen(&bench.leverage(3));
+        assert_eq!(bench.next().await, Hint::Setting { symbol: symbol.clone() });
+        bench.happen(&Event::ForeignTrade { symbol: bench.symbol.clone(), qty: "1".parse().unwrap() });
+        bench.until(&[Hint::Fill { symbol, id: None }, position]).await;
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_is_survived() {
+        bench().await.on_a_bad_line("ACCOUNT_UPDATE").await;
+    }
+
+    #[tokio::test]
+    async fn a_key_that_expired_is_asked_for_anew() {
+        let mut bench = bench().await;
+        bench.net.advance(Duration::from_secs(3601));
+        bench.until(&[Hint::Resumed]).await;
+        bench.net.deposit(NAME, "1").unwrap();
+        bench.until(&[Hint::Account]).await;
+    }
+}
