@@ -124,7 +124,13 @@ impl Drop for Control {
 
 async fn command(State(venues): State<Venues>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    // A page in a browser can send such commands too, and says then where it comes from: it is not the tester.
+    let from_a_page = parts.headers.contains_key(http::header::ORIGIN);
     let outcome = match to_bytes(body, MAX_COMMAND).await {
+        Ok(_) if from_a_page => Err(Refusal {
+            status: StatusCode::FORBIDDEN,
+            why: "commands come from programs, not from pages in a browser (`Origin`)".to_owned(),
+        }),
         Ok(body) => route(&venues, &parts.method, &parts.uri, &body),
         Err(_) => Err(Refusal::bad(format!("a command has at most {MAX_COMMAND} bytes"))),
     };
@@ -280,6 +286,17 @@ impl<V: Venue> Hand for Localnet<V> {
                     rules.iter().filter_map(|rule| rule.symbol.as_ref()).find(|s| !self.lists(s))
                 {
                     return Err(Refusal::bad(format!("`symbol`: {symbol} is not listed here")));
+                }
+                // A rule that can never strike would make a test pass that tests nothing.
+                let accounts = Hand::accounts(self);
+                let known = |name: &&String| accounts.iter().any(|access| access.name == **name);
+                if let Some(name) = rules.iter().filter_map(|rule| rule.account.as_ref()).find(|n| !known(n))
+                {
+                    let names: Vec<&str> = accounts.iter().map(|access| access.name.as_str()).collect();
+                    return Err(Refusal::bad(format!(
+                        "`account`: nobody is called `{name}`: {}",
+                        names.join(", ")
+                    )));
                 }
                 Self::inject(self, rules);
                 return Ok(json!(self.faults()));

@@ -55,6 +55,30 @@ async fn http(url: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
+async fn a_page_in_a_browser_commands_nothing() {
+    let town = Town::start().await;
+    let mut stream = TcpStream::connect(town.control.base_url().trim_start_matches("http://")).await.unwrap();
+    let body = r#"{"ms": 5}"#;
+    let head =
+        "POST /hl/skew HTTP/1.1\r\nHost: x\r\nOrigin: http://page\r\nConnection: close\r\nContent-Length: 9";
+    stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    let _cut = stream.read_to_string(&mut heard).await;
+    assert!(heard.starts_with("HTTP/1.1 403") && heard.contains("browser"), "{heard}");
+    assert_eq!(town.net.now(), START);
+}
+
+#[tokio::test]
+async fn a_rule_for_nobody_is_refused() {
+    let town = Town::start().await;
+    let rule = r#"{"fault": "lose_answer", "account": "mian"}"#;
+    let (status, answer) = town.ask("POST", "/hl/faults", rule).await;
+    assert_eq!(status, 400);
+    assert!(answer["error"].as_str().unwrap().contains("`mian`: main, other"), "{answer}");
+    assert!(town.net.faults().is_empty());
+}
+
+#[tokio::test]
 async fn everything_that_the_handle_does() {
     let town = Town::start().await;
     let (_, all) = town.ask("GET", "/", "").await;
