@@ -151,7 +151,6 @@ async fn ends_as_in_memory(name: &str, more: &[&str], status: i32) {
             (decimal(&http["after"]["account_value"]), decimal(&memory["after"]["account_value"]));
         let off = value.checked_sub(wanted).unwrap().abs();
         assert!(off <= wanted.checked_mul("0.001".parse().unwrap()).unwrap(), "{at}: {value} for {wanted}");
-        println!("{at}: {there:?}, {value} as {wanted} in memory");
     }
 }
 
