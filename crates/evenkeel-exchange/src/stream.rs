@@ -55,8 +55,9 @@ pub trait Stream: Debug + Send + Sync {
 /// One connection to the private stream, made again as often as it breaks.
 ///
 /// Nothing runs in the background: the connection is read, kept alive and renewed only while somebody waits in
-/// [`next`](Self::next). Dropping that future loses nothing. One that is not asked for longer than the venue's patience
-/// (about a minute) is closed by the venue, and goes on with [`Hint::Resumed`].
+/// [`next`](Self::next). Dropping that future loses nothing and stops nothing: the next one goes on where it was. One that
+/// is not asked for longer than the venue's patience (about a minute) is closed by the venue, and goes on with
+/// [`Hint::Resumed`].
 #[async_trait]
 pub trait Subscription: Debug + Send {
     /// Waits for the next hint.

@@ -1,16 +1,17 @@
 //! What the user data stream says, as hints. Only names are read: amounts are asked for.
 
 use evenkeel_exchange::Hint;
+use evenkeel_http::Secret;
 use evenkeel_http::feed::Heard;
 use evenkeel_types::{ClientOrderId, Symbol};
 use serde_json::Value;
 
 /// The key of the stream, which becomes part of an address: letters and digits. `None` for anything else.
-pub(crate) fn listen_key(body: &[u8]) -> Option<String> {
+pub(crate) fn listen_key(body: &[u8]) -> Option<Secret> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let key = answer.get("listenKey")?.as_str()?;
     let fine = !key.is_empty() && key.len() <= 256 && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    fine.then(|| key.to_owned())
+    fine.then(|| Secret::from(key.to_owned()))
 }
 
 /// Reads one message.
@@ -112,8 +113,8 @@ mod tests {
     #[test]
     fn a_key_that_is_no_part_of_an_address_is_none() {
         assert_eq!(
-            listen_key(br#"{"listenKey":"pqia91ma19a5s61cv6a81va65s"}"#).as_deref(),
-            Some("pqia91ma19a5s61cv6a81va65s")
+            listen_key(br#"{"listenKey":"pqia91ma19a5s61cv6a81va65s"}"#).unwrap().expose(),
+            "pqia91ma19a5s61cv6a81va65s"
         );
         for body in [
             "{}",
@@ -123,7 +124,7 @@ mod tests {
             r#"{"listenKey":7}"#,
             "",
         ] {
-            assert_eq!(listen_key(body.as_bytes()), None, "{body}");
+            assert!(listen_key(body.as_bytes()).is_none(), "{body}");
         }
     }
 

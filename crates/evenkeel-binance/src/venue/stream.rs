@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_exchange::{ErrorKind, Operation, Result, Stream, Subscription, async_trait};
-use evenkeel_http::Failure;
-use evenkeel_http::feed::{Dial, Feed, Heard, Message, Protocol, Rhythm};
+use evenkeel_exchange::{ErrorKind, Operation, Result, Stream, Subscription};
+use evenkeel_http::feed::{Dial, Feed, Heard, Job, Message, Protocol, Rhythm};
+use evenkeel_http::{Failure, Secret};
 
 use super::account::Accounts;
 use super::reader::Reader;
 use crate::decode::stream::{hear, listen_key};
 use crate::encode::Request;
-use crate::endpoints;
+use crate::endpoints::{self, Call};
 
 /// Half the life of a listen key.
 const RENEW_EVERY: Duration = Duration::from_secs(30 * 60);
@@ -32,19 +32,18 @@ impl Stream for Reader {
     }
 }
 
-#[async_trait]
 impl Protocol for Private {
     /// The venue gives out one key for each account: asking again extends the one there is. A key that is none connects
     /// too, and hears nothing, so that it is asked for anew each time.
-    async fn dial(&mut self) -> Result<Dial> {
-        let plumbing = &self.accounts.plumbing;
-        let told = |failure: Failure| plumbing.error(Operation::Stream, &failure);
-        let reply =
-            plumbing.ask(Operation::Stream, &Request::all(endpoints::LISTEN_KEY)).await.map_err(told)?;
-        let Some(key) = listen_key(reply.bytes()) else {
-            return Err(told(Failure::nothing(ErrorKind::Decode, "listenKey: no key of letters and digits")));
-        };
-        Ok(Dial { url: format!("{}/private/ws/{key}", plumbing.stream_url), say: Vec::new(), at_once: true })
+    fn dial(&mut self) -> Job<Result<Dial>> {
+        let accounts = Arc::clone(&self.accounts);
+        Box::pin(async move {
+            let plumbing = &accounts.plumbing;
+            let key = accounts.listen_key(endpoints::LISTEN_KEY).await;
+            let key = key.map_err(|failure| plumbing.error(Operation::Stream, &failure))?;
+            let url = format!("{}/private/ws/{}", plumbing.stream_url, key.expose());
+            Ok(Dial { url, say: Vec::new(), at_once: true, key: Some(key) })
+        })
     }
 
     fn hear(&mut self, message: &Message) -> Heard {
@@ -56,9 +55,20 @@ impl Protocol for Private {
         Rhythm { ping: None, silence: SILENCE, renew: Some(RENEW_EVERY) }
     }
 
-    async fn renew(&mut self) -> Result<()> {
-        let plumbing = &self.accounts.plumbing;
-        let kept = plumbing.ask(Operation::Stream, &Request::all(endpoints::KEEP_LISTEN_KEY)).await;
-        kept.map(drop).map_err(|failure| plumbing.error(Operation::Stream, &failure))
+    fn renew(&self, _: &Secret) -> Job<Result<()>> {
+        let accounts = Arc::clone(&self.accounts);
+        Box::pin(async move {
+            let kept = accounts.listen_key(endpoints::KEEP_LISTEN_KEY).await;
+            kept.map(drop).map_err(|failure| accounts.plumbing.error(Operation::Stream, &failure))
+        })
+    }
+}
+
+impl Accounts {
+    /// The key that this call gives out, or extends.
+    async fn listen_key(&self, call: Call) -> std::result::Result<Secret, Failure> {
+        let reply = self.plumbing.ask(Operation::Stream, &Request::all(call)).await?;
+        listen_key(reply.bytes())
+            .ok_or_else(|| Failure::nothing(ErrorKind::Decode, "listenKey: no key of letters and digits"))
     }
 }

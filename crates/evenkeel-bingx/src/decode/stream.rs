@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use evenkeel_exchange::Hint;
+use evenkeel_http::Secret;
 use evenkeel_http::feed::{Heard, MAX_MESSAGE_BYTES, Message};
 use evenkeel_types::{ClientOrderId, Symbol};
 use flate2::read::GzDecoder;
@@ -32,12 +33,12 @@ pub(crate) fn text(message: &Message) -> Option<String> {
 }
 
 /// The key of the stream, which becomes part of an address: letters and digits. `None` for anything else.
-pub(crate) fn listen_key(body: &[u8]) -> Option<String> {
+pub(crate) fn listen_key(body: &[u8]) -> Option<Secret> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let answer = answer.get("data").filter(|data| data.is_object()).unwrap_or(&answer);
     let key = answer.get("listenKey")?.as_str()?;
     let fine = !key.is_empty() && key.len() <= 256 && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    fine.then(|| key.to_owned())
+    fine.then(|| Secret::from(key.to_owned()))
 }
 
 /// Reads one message.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_exchange::{ErrorKind, Operation, Result, Stream, Subscription, async_trait};
-use evenkeel_http::Failure;
-use evenkeel_http::feed::{Dial, Feed, Heard, Message, Protocol, Rhythm};
+use evenkeel_exchange::{ErrorKind, Operation, Result, Stream, Subscription};
+use evenkeel_http::feed::{Dial, Feed, Heard, Job, Message, Protocol, Rhythm};
+use evenkeel_http::{Failure, Secret};
 
 use super::reader::Reader;
 use super::rules::Accounts;
@@ -14,38 +14,43 @@ use crate::endpoints;
 
 /// Half the life of a listen key.
 const RENEW_EVERY: Duration = Duration::from_secs(30 * 60);
+/// What the venue says of a key that it does not know, or that expired.
+const GONE: [&str; 2] = ["HTTP 404", "100401"];
 /// The venue tells all settings every five seconds: six of them.
 const SILENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 struct Private {
     accounts: Arc<Accounts>,
-    key: Option<String>,
     settings: Settings,
 }
 
 impl Stream for Reader {
     fn subscribe(&self) -> Box<dyn Subscription> {
         let plumbing = self.plumbing();
-        let protocol = Private { accounts: Arc::clone(&self.accounts), key: None, settings: Settings::new() };
+        let protocol = Private { accounts: Arc::clone(&self.accounts), settings: Settings::new() };
         let (sockets, clock) = (Arc::clone(&plumbing.sockets), Arc::clone(&plumbing.clock));
         Box::new(Feed::new(protocol, sockets, clock, plumbing.venue.clone()))
     }
 }
 
-#[async_trait]
 impl Protocol for Private {
-    async fn dial(&mut self) -> Result<Dial> {
-        let plumbing = &self.accounts.plumbing;
-        let told = |failure: Failure| plumbing.error(Operation::Stream, &failure);
-        let reply = plumbing.read(endpoints::LISTEN_KEY, Vec::new(), None).await.map_err(told)?;
-        let Some(key) = listen_key(&reply.bytes) else {
-            return Err(told(Failure::nothing(ErrorKind::Decode, "listenKey: no key of letters and digits")));
-        };
-        let url = format!("{}/swap-market?listenKey={key}", plumbing.stream_url);
-        self.key = Some(key);
-        // Nothing has to be subscribed.
-        Ok(Dial { url, say: Vec::new(), at_once: true })
+    fn dial(&mut self) -> Job<Result<Dial>> {
+        let accounts = Arc::clone(&self.accounts);
+        Box::pin(async move {
+            let plumbing = &accounts.plumbing;
+            let told = |failure: Failure| plumbing.error(Operation::Stream, &failure);
+            let reply = plumbing.read(endpoints::LISTEN_KEY, Vec::new(), None).await.map_err(told)?;
+            let Some(key) = listen_key(&reply.bytes) else {
+                return Err(told(Failure::nothing(
+                    ErrorKind::Decode,
+                    "listenKey: no key of letters and digits",
+                )));
+            };
+            let url = format!("{}/swap-market?listenKey={}", plumbing.stream_url, key.expose());
+            // Nothing has to be subscribed.
+            Ok(Dial { url, say: Vec::new(), at_once: true, key: Some(key) })
+        })
     }
 
     fn hear(&mut self, message: &Message) -> Heard {
@@ -56,10 +61,18 @@ impl Protocol for Private {
         Rhythm { ping: None, silence: SILENCE, renew: Some(RENEW_EVERY) }
     }
 
-    async fn renew(&mut self) -> Result<()> {
-        let plumbing = &self.accounts.plumbing;
-        let parameters = self.key.iter().map(|key| ("listenKey", key.clone())).collect();
-        let kept = plumbing.read(endpoints::KEEP_LISTEN_KEY, parameters, None).await;
-        kept.map(drop).map_err(|failure| plumbing.error(Operation::Stream, &failure))
+    fn renew(&self, key: &Secret) -> Job<Result<()>> {
+        let (accounts, parameters) =
+            (Arc::clone(&self.accounts), vec![("listenKey", key.expose().to_owned())]);
+        Box::pin(async move {
+            let plumbing = &accounts.plumbing;
+            let kept = plumbing.read(endpoints::KEEP_LISTEN_KEY, parameters, None).await;
+            kept.map(drop).map_err(|mut failure| {
+                if failure.code.as_deref().is_some_and(|code| GONE.contains(&code)) {
+                    failure.kind = ErrorKind::NotFound;
+                }
+                plumbing.error(Operation::Stream, &failure)
+            })
+        })
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_exchange::{Operation, Result, Stream, Subscription, async_trait};
+use evenkeel_exchange::{Operation, Result, Stream, Subscription};
 use evenkeel_http::Failure;
-use evenkeel_http::feed::{Dial, Feed, Heard, Message, Protocol, Rhythm};
+use evenkeel_http::feed::{Dial, Feed, Heard, Job, Message, Protocol, Rhythm};
 
 use super::reader::Reader;
 use super::rules::Accounts;
@@ -34,16 +34,19 @@ impl Stream for Reader {
     }
 }
 
-#[async_trait]
 impl Protocol for Private {
-    async fn dial(&mut self) -> Result<Dial> {
-        let plumbing = &self.accounts.plumbing;
-        let now = plumbing.venue_now().await;
-        let now = now.map_err(|failure| plumbing.error(Operation::Stream, &failure.unwritten()))?;
-        Ok(Dial {
-            url: format!("{}/v5/private", plumbing.stream_url),
-            say: vec![plumbing.login(now.after(LOGIN_VALID))],
-            at_once: false,
+    fn dial(&mut self) -> Job<Result<Dial>> {
+        let accounts = Arc::clone(&self.accounts);
+        Box::pin(async move {
+            let plumbing = &accounts.plumbing;
+            let now = plumbing.venue_now().await;
+            let now = now.map_err(|failure| plumbing.error(Operation::Stream, &failure.unwritten()))?;
+            Ok(Dial {
+                url: format!("{}/v5/private", plumbing.stream_url),
+                say: vec![plumbing.login(now.after(LOGIN_VALID))],
+                at_once: false,
+                key: None,
+            })
         })
     }
 

@@ -20,7 +20,7 @@ use bytes::Bytes;
 pub use driver::Feed;
 #[cfg(feature = "websocket")]
 pub use over_tungstenite::WebSockets;
-pub use protocol::{Dial, Heard, Protocol, Rhythm};
+pub use protocol::{Dial, Heard, Job, Protocol, Rhythm};
 
 use crate::transport::TransportError;
 

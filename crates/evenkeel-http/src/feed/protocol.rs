@@ -1,22 +1,26 @@
 //! What a venue's stream is, without the waiting.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use evenkeel_exchange::{Error, Hint, Result};
 
 use super::Message;
+use crate::secret::Secret;
 
-/// How a venue pushes. Everything but [`dial`](Self::dial) and [`renew`](Self::renew) is a pure function.
-#[async_trait]
+/// Something that takes its time. It owns what it needs and holds no lock while it waits: it is kept, and left alone,
+/// while nobody waits for the stream.
+pub type Job<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// How a venue pushes. Everything but what [`dial`](Self::dial) and [`renew`](Self::renew) return is a pure function.
 pub trait Protocol: fmt::Debug + Send {
     /// Where to connect, and what to say first. Asked for every connection anew: signatures of logins expire, and keys of
     /// streams are handed out by the venue.
     ///
     /// # Errors
     /// What the venue says, in its own terms.
-    async fn dial(&mut self) -> Result<Dial>;
+    fn dial(&mut self) -> Job<Result<Dial>>;
 
     /// What a message means.
     fn hear(&mut self, message: &Message) -> Heard;
@@ -24,16 +28,18 @@ pub trait Protocol: fmt::Debug + Send {
     /// How the connection is kept alive.
     fn rhythm(&self) -> Rhythm;
 
-    /// Renews what would expire while the connection stands; called as often as [`Rhythm::renew`] says.
+    /// Renews the key of the connection, where [`Dial::key`] named one; called as often as [`Rhythm::renew`] says.
     ///
     /// # Errors
-    /// What the venue says. The connection is made anew then.
-    async fn renew(&mut self) -> Result<()> {
-        Ok(())
+    /// What the venue says. [`NotFound`](evenkeel_exchange::ErrorKind::NotFound) is a key that cannot be renewed any more:
+    /// the connection is made anew. After anything else it is tried again in a minute, until the key must have expired.
+    fn renew(&self, key: &Secret) -> Job<Result<()>> {
+        let _ = key;
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
-/// A connection to be made. Its `Debug` hides both parts: they hold keys and signatures.
+/// A connection to be made. Its `Debug` hides its parts: they hold keys and signatures.
 #[derive(Clone)]
 pub struct Dial {
     /// Where.
@@ -42,6 +48,8 @@ pub struct Dial {
     pub say: Vec<String>,
     /// Whether nothing has to be heard before the stream counts as begun.
     pub at_once: bool,
+    /// The key that has to be renewed while the connection stands.
+    pub key: Option<Secret>,
 }
 
 impl fmt::Debug for Dial {
@@ -78,6 +86,6 @@ pub struct Rhythm {
     pub ping: Option<(Duration, String)>,
     /// After this much silence the connection counts as dead. Longer than between two pings.
     pub silence: Duration,
-    /// How often [`Protocol::renew`] is due.
+    /// How often [`Protocol::renew`] is due: half the life of a key.
     pub renew: Option<Duration>,
 }

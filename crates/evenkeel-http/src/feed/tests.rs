@@ -1,7 +1,13 @@
+//! The driver against scripted sockets, on a clock that moves only where a test says so.
+
+mod endurance;
+
 use std::collections::VecDeque;
-use std::future::pending;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,22 +15,42 @@ use evenkeel_exchange::{Clock, Error, ErrorKind, Hint, Operation, Subscription};
 use evenkeel_types::{Timestamp, VenueId};
 use futures_util::FutureExt as _;
 
-use super::{Dial, Feed, Heard, Message, Protocol, Rhythm, Socket, Sockets};
+use super::{Dial, Feed, Heard, Job, Message, Protocol, Rhythm, Socket, Sockets};
+use crate::secret::Secret;
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// Time that passes only while somebody sleeps.
+/// Time that passes only while somebody sleeps, or, once it is `by_hand`, only where a test moves it.
 #[derive(Debug, Default)]
-struct Virtual(AtomicU64);
+struct Virtual {
+    now: AtomicU64,
+    by_hand: AtomicBool,
+}
+
+impl Virtual {
+    fn set(&self, now: u64) {
+        self.by_hand.store(true, Ordering::SeqCst);
+        self.now.store(now, Ordering::SeqCst);
+    }
+
+    async fn reaches(&self, at: u64) {
+        poll_fn(|_| if self.now().0 < at { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+}
 
 #[async_trait]
 impl Clock for Virtual {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
     }
 
     async fn sleep(&self, wait: Duration) {
-        self.0.fetch_add(u64::try_from(wait.as_millis()).unwrap(), Ordering::SeqCst);
-        tokio::task::yield_now().await;
+        let until = self.now().after(wait).0;
+        if self.by_hand.load(Ordering::SeqCst) {
+            self.reaches(until).await;
+        } else {
+            self.now.store(until, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -37,26 +63,50 @@ enum Step {
     Break,
 }
 
+/// How a renewal goes.
+#[derive(Debug, Clone, Copy)]
+enum Renewal {
+    Done,
+    /// Done at this moment.
+    At(u64),
+    Fails(ErrorKind),
+}
+
 /// Connections in the order in which they are made; none for one that fails.
 #[derive(Debug)]
 struct Script {
     clock: Arc<Virtual>,
+    /// How long it takes to connect.
+    slow: u64,
     lines: Mutex<VecDeque<Option<Vec<Step>>>>,
     /// What was said to the other side, and when.
     said: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
-#[derive(Debug)]
 struct Line {
     clock: Arc<Virtual>,
     steps: VecDeque<Step>,
     said: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
+// What a test notes is not what the driver shows.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Line")
+    }
+}
+
+impl fmt::Debug for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Plain")
+    }
+}
+
 #[async_trait]
 impl Sockets for Script {
     async fn open(&self, url: &str, _: Duration) -> Result<Box<dyn Socket>, TransportError> {
         self.said.lock().unwrap().push((self.clock.now().0, format!("open {url}")));
+        self.clock.reaches(self.clock.now().0 + self.slow).await;
         match self.lines.lock().unwrap().pop_front().flatten() {
             Some(steps) => Ok(Box::new(Line {
                 clock: Arc::clone(&self.clock),
@@ -90,20 +140,45 @@ impl Socket for Line {
     }
 }
 
-#[derive(Debug, Default)]
 struct Plain {
     dials: u32,
+    clock: Arc<Virtual>,
+    /// What becomes of renewals; with none nothing has to be renewed.
+    renewals: Mutex<VecDeque<Renewal>>,
+    renew: Option<Duration>,
+    said: Said,
 }
 
 fn refusal() -> Error {
     Error::not_applied(ErrorKind::Auth, VenueId::new("test").unwrap(), Operation::Stream, "not you")
 }
 
-#[async_trait]
 impl Protocol for Plain {
-    async fn dial(&mut self) -> evenkeel_exchange::Result<Dial> {
+    fn dial(&mut self) -> Job<evenkeel_exchange::Result<Dial>> {
         self.dials += 1;
-        Ok(Dial { url: format!("wss://venue/{}", self.dials), say: vec!["login".to_owned()], at_once: false })
+        let url = format!("wss://venue/{}", self.dials);
+        let key = Some(Secret::from(format!("key {}", self.dials)));
+        Box::pin(async { Ok(Dial { url, say: vec!["login".to_owned()], at_once: false, key }) })
+    }
+
+    fn renew(&self, key: &Secret) -> Job<evenkeel_exchange::Result<()>> {
+        let (clock, said) = (Arc::clone(&self.clock), Arc::clone(&self.said));
+        said.lock().unwrap().push((clock.now().0, format!("renew {}", key.expose())));
+        let renewal = self.renewals.lock().unwrap().pop_front().unwrap_or(Renewal::Done);
+        Box::pin(async move {
+            match renewal {
+                Renewal::Done => Ok(()),
+                Renewal::At(at) => {
+                    clock.reaches(at).await;
+                    said.lock().unwrap().push((clock.now().0, "renewed".to_owned()));
+                    Ok(())
+                }
+                Renewal::Fails(kind) => {
+                    let venue = VenueId::new("test").unwrap();
+                    Err(Error::not_applied(kind, venue, Operation::Stream, "not renewed"))
+                }
+            }
+        })
     }
 
     fn hear(&mut self, message: &Message) -> Heard {
@@ -124,7 +199,7 @@ impl Protocol for Plain {
         Rhythm {
             ping: Some((Duration::from_secs(20), "ping".to_owned())),
             silence: Duration::from_secs(60),
-            renew: None,
+            renew: self.renew,
         }
     }
 }
@@ -132,11 +207,27 @@ impl Protocol for Plain {
 type Said = Arc<Mutex<Vec<(u64, String)>>>;
 
 fn feed(lines: &[Option<&[Step]>]) -> (Feed<Plain>, Arc<Virtual>, Said) {
+    with(lines, 0, None, &[])
+}
+
+fn with(
+    lines: &[Option<&[Step]>],
+    slow: u64,
+    renew: Option<u64>,
+    renewals: &[Renewal],
+) -> (Feed<Plain>, Arc<Virtual>, Said) {
     let clock = Arc::new(Virtual::default());
     let said = Said::default();
+    let plain = Plain {
+        dials: 0,
+        clock: Arc::clone(&clock),
+        renewals: Mutex::new(renewals.iter().copied().collect()),
+        renew: renew.map(Duration::from_secs),
+        said: Arc::clone(&said),
+    };
     let lines = Mutex::new(lines.iter().map(|line| line.map(<[Step]>::to_vec)).collect());
-    let script = Script { clock: Arc::clone(&clock), lines, said: Arc::clone(&said) };
-    let feed = Feed::new(Plain::default(), Arc::new(script), clock.clone(), VenueId::new("test").unwrap());
+    let script = Script { clock: Arc::clone(&clock), slow, lines, said: Arc::clone(&said) };
+    let feed = Feed::new(plain, Arc::new(script), clock.clone(), VenueId::new("test").unwrap());
     (feed, clock, said)
 }
 
@@ -167,8 +258,8 @@ async fn an_interruption_is_told_and_survived() {
     assert_eq!(feed.next().await.unwrap(), Hint::Account);
     assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
     assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
-    // A quarter of a second after each first failure.
-    assert_eq!(clock.now().0, 500);
+    // Two seconds from one attempt to the next.
+    assert_eq!(clock.now().0, 4000);
 }
 
 #[tokio::test]
@@ -176,12 +267,12 @@ async fn waits_between_attempts_grow_and_the_caller_learns_of_it() {
     let (mut feed, clock, said) = feed(&[None, None, None, None, None, None, Some(&LOGIN)]);
     let error = feed.next().await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Transport, Operation::Stream));
-    // 250 + 500 + 1000 + 2000
-    assert_eq!(clock.now().0, 3750);
+    // Four times the distance between two attempts, which is longer than the first four waits.
+    assert_eq!(clock.now().0, 8000);
     assert_eq!(texts(&said).len(), 5);
     // It goes on where it was.
     assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
-    assert_eq!(clock.now().0, 3750 + 4000 + 8000);
+    assert_eq!(clock.now().0, 8000 + 4000 + 8000);
 }
 
 #[tokio::test]
@@ -194,16 +285,16 @@ async fn silence_is_noticed_and_pings_keep_it_away() {
     assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
     let pings: Vec<u64> =
         said.lock().unwrap().iter().filter(|(_, t)| t == "ping").map(|(at, _)| *at).collect();
-    assert_eq!(pings, [20_000, 40_000, 60_000, 80_000]);
-    // A minute after the last pong, and the wait before the next attempt.
-    assert_eq!(clock.now().0, 100_250);
+    assert_eq!(pings, [20_000, 40_000, 60_000, 80_000, 100_000]);
+    // A minute after the last pong, two seconds of doubt, and the wait before the next attempt.
+    assert_eq!(clock.now().0, 102_250);
 }
 
 #[tokio::test]
 async fn a_subscription_that_never_stands_is_given_up() {
     let (mut feed, clock, _) = feed(&[Some(&[Step::Say("welcome")]), Some(&LOGIN)]);
     assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
-    assert_eq!(clock.now().0, 10_250);
+    assert_eq!(clock.now().0, 12_250);
 }
 
 #[tokio::test]
@@ -233,7 +324,7 @@ async fn a_dropped_wait_loses_nothing() {
     assert_eq!(feed.next().await.unwrap(), Hint::Resumed);
     // Polled once, then dropped.
     assert!(feed.next().now_or_never().is_none());
-    clock.0.store(1000, Ordering::SeqCst);
+    clock.set(1000);
     assert_eq!(feed.next().await.unwrap(), Hint::Account);
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_exchange::{Error, ErrorKind, Operation, Result, Stream, Subscription, async_trait};
-use evenkeel_http::feed::{Dial, Feed, Heard, Message, Protocol, Rhythm};
+use evenkeel_exchange::{Error, ErrorKind, Operation, Result, Stream, Subscription};
+use evenkeel_http::feed::{Dial, Feed, Heard, Job, Message, Protocol, Rhythm};
 
 use super::account::Accounts;
 use super::reader::Reader;
@@ -30,17 +30,18 @@ impl Stream for Reader {
     }
 }
 
-#[async_trait]
 impl Protocol for Private {
-    async fn dial(&mut self) -> Result<Dial> {
+    fn dial(&mut self) -> Job<Result<Dial>> {
         self.confirmed = 0;
         let plumbing = &self.accounts.plumbing;
-        Ok(Dial {
+        let dial = Dial {
             url: format!("{}/ws", plumbing.base_url.websocket()),
             // Messages about orders name no user: one account for each connection.
             say: subscriptions(&plumbing.account.target().to_string()),
             at_once: false,
-        })
+            key: None,
+        };
+        Box::pin(std::future::ready(Ok(dial)))
     }
 
     fn hear(&mut self, message: &Message) -> Heard {
