@@ -2,22 +2,60 @@
 //! what they hear.
 
 use std::collections::VecDeque;
-use std::future::pending;
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
-use evenkeel_exchange::{Clock as _, ErrorKind, Hint, Observe, Subscription, SystemClock, async_trait};
+use evenkeel_exchange::{Clock, ErrorKind, Hint, Observe, Subscription, SystemClock, async_trait};
 use evenkeel_http::feed::{Message, Socket, Sockets};
 use evenkeel_http::{Bytes, Transport, TransportError, http};
-use evenkeel_types::{ClientOrderId, Symbol};
+use evenkeel_types::{ClientOrderId, Symbol, Timestamp};
 use serde_json::{Value, json};
 
+/// Time that passes only while somebody sleeps.
+#[derive(Debug)]
+struct Virtual(AtomicU64);
+
+impl Virtual {
+    fn starts() -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(1_790_000_000_000)))
+    }
+
+    fn passed(&self) -> u64 {
+        self.now().0 - 1_790_000_000_000
+    }
+}
+
+#[async_trait]
+impl Clock for Virtual {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        self.0.store(self.now().after(wait).0, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+    }
+}
+
 /// One connection: what is heard on it; then silence.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 struct Script {
+    /// With a clock the silence is none: every minute there is a sign of life.
+    beats: Option<Arc<Virtual>>,
     hears: Arc<Mutex<VecDeque<Message>>>,
     /// Where was connected to, and what was said there.
     said: Arc<Mutex<Vec<String>>>,
+}
+
+// What a test notes is not what a connector shows.
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Script")
+    }
 }
 
 impl Script {
@@ -48,16 +86,31 @@ impl Socket for Script {
 
     async fn receive(&mut self) -> Result<Message, TransportError> {
         let next = self.hears.lock().unwrap().pop_front();
-        match next {
-            Some(message) => Ok(message),
-            None => pending().await,
+        match (next, &self.beats) {
+            (Some(message), _) => Ok(message),
+            (None, Some(clock)) => {
+                let at = clock.now().after(Duration::from_secs(60));
+                poll_fn(|_| if clock.now() < at { Poll::Pending } else { Poll::Ready(()) }).await;
+                Ok(Message::Alive)
+            }
+            (None, None) => pending().await,
         }
     }
 }
 
 /// The calls around a stream: the time, and keys of streams.
 #[derive(Debug, Default)]
-struct Calls(Mutex<Vec<String>>);
+struct Calls {
+    made: Mutex<Vec<String>>,
+    /// The keys that are extended.
+    kept: Mutex<VecDeque<&'static str>>,
+}
+
+impl Calls {
+    fn keeping(kept: &[&'static str]) -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::new(kept.iter().copied().collect()), ..Self::default() })
+    }
+}
 
 #[async_trait]
 impl Transport for Calls {
@@ -76,11 +129,14 @@ impl Transport for Calls {
                     "result": {"timeSecond": second.to_string(), "timeNano": nano.to_string()}})
             }
             "/openApi/swap/v2/server/time" => json!({"code": 0, "msg": "", "data": {"serverTime": now}}),
+            _ if request.method() == "PUT" => {
+                json!({"listenKey": self.kept.lock().unwrap().pop_front().unwrap_or("abc123")})
+            }
             _ => json!({"listenKey": "abc123"}),
         };
         let keyed = request.headers().keys().any(|name| name.as_str().to_lowercase().contains("apikey"));
         let keyed = if keyed { " keyed" } else { "" };
-        self.0.lock().unwrap().push(format!("{} {path}{keyed}", request.method()));
+        self.made.lock().unwrap().push(format!("{} {path}{keyed}", request.method()));
         Ok(http::Response::new(Bytes::from(answer.to_string())))
     }
 }
@@ -90,6 +146,8 @@ async fn hints(mut stream: Box<dyn Subscription>, count: usize) -> Vec<Hint> {
     for _ in 0..count {
         hints.push(stream.next().await.unwrap());
     }
+    let shown = format!("{stream:?}");
+    assert!(!shown.contains("abc123") && !shown.contains("canary"), "{shown}");
     hints
 }
 
@@ -179,14 +237,8 @@ async fn bybit_logs_in_and_subscribes() {
     assert!(said[2].contains("position.linear") && said.len() == 3 && !said.concat().contains("canary"));
 }
 
-#[tokio::test]
-async fn binance_asks_for_a_key_and_connects_with_it() {
+fn binance(script: &Script, calls: &Arc<Calls>, clock: &Arc<Virtual>) -> Box<dyn Subscription> {
     use evenkeel_binance::{Credentials, Environment, Reader};
-    let script = Script::of(&[
-        json!({"e": "ACCOUNT_CONFIG_UPDATE", "ac": {"s": "SOLUSDT", "l": 2}}),
-        json!({"e": "listenKeyExpired"}),
-    ]);
-    let calls = Arc::new(Calls::default());
     let variable = |name: &str| match name {
         name if name.contains("ED25519") => None,
         name if name.contains("SECRET") => Some("canary-secret".to_owned()),
@@ -197,14 +249,38 @@ async fn binance_asks_for_a_key_and_connects_with_it() {
         .credentials(Credentials::from_variables(&variable).unwrap())
         .sockets(Arc::new(script.clone()))
         .transport(calls.clone())
+        .clock(clock.clone())
         .build_reader()
         .unwrap();
-    let stream = reader.read_abilities().stream.unwrap().subscribe();
+    reader.read_abilities().stream.unwrap().subscribe()
+}
+
+#[tokio::test]
+async fn binance_asks_for_a_key_and_connects_with_it() {
+    let script = Script::of(&[
+        json!({"e": "ACCOUNT_CONFIG_UPDATE", "ac": {"s": "SOLUSDT", "l": 2}}),
+        json!({"e": "listenKeyExpired"}),
+    ]);
+    let calls = Calls::keeping(&[]);
+    let stream = binance(&script, &calls, &Virtual::starts());
     let heard = hints(stream, 3).await;
     assert_eq!(heard, [Hint::Resumed, Hint::Setting { symbol: symbol("SOLUSDT") }, Hint::Resumed]);
     // A new key after the old one expired; none of the calls is signed.
-    assert_eq!(*calls.0.lock().unwrap(), ["POST /fapi/v1/listenKey keyed"; 2]);
+    assert_eq!(*calls.made.lock().unwrap(), ["POST /fapi/v1/listenKey keyed"; 2]);
     assert_eq!(script.said(), ["wss://fstream.binance.com/private/ws/abc123"; 2]);
+}
+
+#[tokio::test]
+async fn binance_connects_anew_when_another_key_was_extended() {
+    let clock = Virtual::starts();
+    let script = Script { beats: Some(clock.clone()), ..Script::default() };
+    let calls = Calls::keeping(&["abc123", "other"]);
+    assert_eq!(hints(binance(&script, &calls, &clock), 2).await, [Hint::Resumed, Hint::Resumed]);
+    // The first extension was that of our key.
+    let (given, kept) = ("POST /fapi/v1/listenKey keyed", "PUT /fapi/v1/listenKey keyed");
+    assert_eq!(*calls.made.lock().unwrap(), [given, kept, kept, given]);
+    let minutes = clock.passed() / 60_000;
+    assert!((60..65).contains(&minutes), "{minutes}");
 }
 
 #[tokio::test]
@@ -216,7 +292,7 @@ async fn bingx_asks_for_a_key_and_connects_with_it() {
     script.hears.lock().unwrap().push_front(Message::Text("Ping".to_owned()));
     let variable =
         |name: &str| Some(if name.contains("SECRET") { "canary-secret" } else { "the-key" }.to_owned());
-    let calls = Arc::new(Calls::default());
+    let calls = Calls::keeping(&[]);
     let reader = Reader::builder()
         .environment(Environment::Demo)
         .credentials(Credentials::from_variables(&variable).unwrap())
@@ -228,7 +304,7 @@ async fn bingx_asks_for_a_key_and_connects_with_it() {
     let heard = hints(stream, 2).await;
     assert_eq!(heard, [Hint::Resumed, Hint::Order { symbol: symbol("SOL-USDT"), id: Some(id()) }]);
     assert_eq!(script.said(), ["wss://vst-open-api-ws.bingx.com/swap-market?listenKey=abc123", "Pong"]);
-    assert_eq!(calls.0.lock().unwrap().last().unwrap(), "POST /openApi/user/auth/userDataStream keyed");
+    assert_eq!(calls.made.lock().unwrap().last().unwrap(), "POST /openApi/user/auth/userDataStream keyed");
 }
 
 #[tokio::test]

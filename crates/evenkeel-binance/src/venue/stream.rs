@@ -55,11 +55,16 @@ impl Protocol for Private {
         Rhythm { ping: None, silence: SILENCE, renew: Some(RENEW_EVERY) }
     }
 
-    fn renew(&self, _: &Secret) -> Job<Result<()>> {
-        let accounts = Arc::clone(&self.accounts);
+    /// The venue is not told which key to extend, and answers with the one it did. On another one, which somebody else may
+    /// have asked for, ours hears nothing any more.
+    fn renew(&self, key: &Secret) -> Job<Result<()>> {
+        let (accounts, key) = (Arc::clone(&self.accounts), key.clone());
         Box::pin(async move {
-            let kept = accounts.listen_key(endpoints::KEEP_LISTEN_KEY).await;
-            kept.map(drop).map_err(|failure| accounts.plumbing.error(Operation::Stream, &failure))
+            let kept = accounts.listen_key(endpoints::KEEP_LISTEN_KEY).await.and_then(|kept| {
+                let other = || Failure::nothing(ErrorKind::NotFound, "listenKey: another one was extended");
+                (kept.expose() == key.expose()).then_some(()).ok_or_else(other)
+            });
+            kept.map_err(|failure| accounts.plumbing.error(Operation::Stream, &failure))
         })
     }
 }
