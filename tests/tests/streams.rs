@@ -284,6 +284,15 @@ async fn binance_connects_anew_when_another_key_was_extended() {
 }
 
 #[tokio::test]
+async fn binance_is_silent_after_four_minutes() {
+    let (script, clock) = (Script::default(), Virtual::starts());
+    let stream = binance(&script, &Calls::keeping(&[]), &clock);
+    assert_eq!(hints(stream, 2).await, [Hint::Resumed, Hint::Resumed]);
+    // And two seconds of doubt, and the wait before the next attempt.
+    assert_eq!(clock.passed(), 242_250);
+}
+
+#[tokio::test]
 async fn bingx_asks_for_a_key_and_connects_with_it() {
     use evenkeel_bingx::{Credentials, Environment, Reader};
     let script = Script::of(&[

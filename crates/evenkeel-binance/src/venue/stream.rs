@@ -15,8 +15,8 @@ use crate::endpoints::{self, Call};
 
 /// Half the life of a listen key.
 const RENEW_EVERY: Duration = Duration::from_secs(30 * 60);
-/// The venue pings every three minutes: three of them.
-const SILENCE: Duration = Duration::from_secs(10 * 60);
+/// The venue pings every three minutes; a minute more.
+const SILENCE: Duration = Duration::from_secs(4 * 60);
 
 #[derive(Debug)]
 struct Private {
