@@ -17,26 +17,31 @@ use serde_json::{Value, json};
 
 /// Time that passes only while somebody sleeps.
 #[derive(Debug)]
-struct Virtual(AtomicU64);
+struct Virtual {
+    began: u64,
+    now: AtomicU64,
+}
 
 impl Virtual {
+    /// At the time that the venues tell.
     fn starts() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(1_790_000_000_000)))
+        let now = SystemClock::new().now().0;
+        Arc::new(Self { began: now, now: AtomicU64::new(now) })
     }
 
     fn passed(&self) -> u64 {
-        self.now().0 - 1_790_000_000_000
+        self.now().0 - self.began
     }
 }
 
 #[async_trait]
 impl Clock for Virtual {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
     }
 
     async fn sleep(&self, wait: Duration) {
-        self.0.store(self.now().after(wait).0, Ordering::SeqCst);
+        self.now.store(self.now().after(wait).0, Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
 }
@@ -292,28 +297,52 @@ async fn binance_is_silent_after_four_minutes() {
     assert_eq!(clock.passed(), 242_250);
 }
 
-#[tokio::test]
-async fn bingx_asks_for_a_key_and_connects_with_it() {
+fn bingx(script: &Script, calls: &Arc<Calls>, clock: &Arc<Virtual>) -> Box<dyn Subscription> {
     use evenkeel_bingx::{Credentials, Environment, Reader};
-    let script = Script::of(&[
-        json!({"e": "ORDER_TRADE_UPDATE", "o": {"s": "SOL-USDT", "c": id().as_str(), "x": "NEW"}}),
-    ]);
-    script.hears.lock().unwrap().push_front(Message::Text("Ping".to_owned()));
     let variable =
         |name: &str| Some(if name.contains("SECRET") { "canary-secret" } else { "the-key" }.to_owned());
-    let calls = Calls::keeping(&[]);
     let reader = Reader::builder()
         .environment(Environment::Demo)
         .credentials(Credentials::from_variables(&variable).unwrap())
         .sockets(Arc::new(script.clone()))
         .transport(calls.clone())
+        .clock(clock.clone())
         .build_reader()
         .unwrap();
-    let stream = reader.read_abilities().stream.unwrap().subscribe();
+    reader.read_abilities().stream.unwrap().subscribe()
+}
+
+#[tokio::test]
+async fn bingx_asks_for_a_key_and_connects_with_it() {
+    let script = Script::of(&[
+        json!({"e": "ORDER_TRADE_UPDATE", "o": {"s": "SOL-USDT", "c": id().as_str(), "x": "NEW"}}),
+    ]);
+    script.hears.lock().unwrap().push_front(Message::Text("Ping".to_owned()));
+    let calls = Calls::keeping(&[]);
+    let stream = bingx(&script, &calls, &Virtual::starts());
     let heard = hints(stream, 2).await;
     assert_eq!(heard, [Hint::Resumed, Hint::Order { symbol: symbol("SOL-USDT"), id: Some(id()) }]);
     assert_eq!(script.said(), ["wss://vst-open-api-ws.bingx.com/swap-market?listenKey=abc123", "Pong"]);
     assert_eq!(calls.made.lock().unwrap().last().unwrap(), "POST /openApi/user/auth/userDataStream keyed");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_an_interruption() {
+    let broken = [
+        Message::Binary(Bytes::from_static(&[0x1f, 0x8b, 8, 0])),
+        Message::Text(r#"{"e": "ORDER_TRADE_UPDATE", "o"#.to_owned()),
+    ];
+    for message in broken {
+        let script = Script::of(&[]);
+        script.hears.lock().unwrap().push_back(message.clone());
+        let clock = Virtual::starts();
+        let heard = hints(binance(&script, &Calls::keeping(&[]), &clock), 2).await;
+        assert_eq!((heard, clock.passed()), (vec![Hint::Resumed, Hint::Resumed], 2000));
+        script.hears.lock().unwrap().push_back(message);
+        let clock = Virtual::starts();
+        let heard = hints(bingx(&script, &Calls::keeping(&[]), &clock), 2).await;
+        assert_eq!((heard, clock.passed()), (vec![Hint::Resumed, Hint::Resumed], 2000));
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub(crate) fn listen_key(body: &[u8]) -> Option<Secret> {
 
 /// Reads one message.
 pub(crate) fn hear(text: &str) -> Heard {
-    let Ok(message) = serde_json::from_str::<Value>(text) else { return Heard::Nothing };
+    let Ok(message) = serde_json::from_str::<Value>(text) else { return Heard::UNREADABLE };
     // Combined streams put the event under `data`.
     let event = message.get("data").unwrap_or(&message);
     let part = |name: &str| event.get(name).unwrap_or(&Value::Null);
@@ -131,8 +131,11 @@ mod tests {
     #[test]
     fn an_expired_key_ends_the_connection_and_noise_means_nothing() {
         assert!(matches!(hear(r#"{"e":"listenKeyExpired","E":1,"listenKey":"x"}"#), Heard::Over(_)));
-        for text in ["", "7", "[]", "{", r#"{"result":null,"id":1}"#, r#"{"e":"GRID_UPDATE"}"#] {
+        for text in ["7", "[]", r#"{"result":null,"id":1}"#, r#"{"e":"GRID_UPDATE"}"#] {
             assert!(matches!(hear(text), Heard::Nothing), "{text}");
+        }
+        for text in ["", "{", "hello", r#"{"e":"ORDER_TRADE_UPDATE","o":{"s":"SOL"#] {
+            assert!(matches!(hear(text), Heard::Over("a message cannot be read")), "{text}");
         }
     }
 }

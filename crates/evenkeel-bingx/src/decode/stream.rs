@@ -46,7 +46,7 @@ pub(crate) fn hear(text: &str, settings: &mut Settings) -> Heard {
     if text == "Ping" {
         return Heard::Reply("Pong".to_owned());
     }
-    let Ok(event) = serde_json::from_str::<Value>(text) else { return Heard::Nothing };
+    let Ok(event) = serde_json::from_str::<Value>(text) else { return Heard::UNREADABLE };
     let part = |name: &str| event.get(name).unwrap_or(&Value::Null);
     let hints = match event.get("e").and_then(Value::as_str).unwrap_or_default() {
         "ORDER_TRADE_UPDATE" => order(part("o")),
@@ -160,5 +160,8 @@ mod tests {
         assert_eq!(hints(&account, none), [Hint::Account, Hint::Position { symbol: sol() }]);
         assert!(matches!(hear("Ping", none), Heard::Reply(pong) if pong == "Pong"));
         assert!(matches!(hear(r#"{"e":"listenKeyExpired"}"#, none), Heard::Over(_)));
+        for text in ["", "hello", r#"{"e":"ORDER_TRADE_UPDATE","o":{"s":"SOL"#] {
+            assert!(matches!(hear(text, none), Heard::Over("a message cannot be read")), "{text}");
+        }
     }
 }

@@ -54,7 +54,10 @@ impl Protocol for Private {
     }
 
     fn hear(&mut self, message: &Message) -> Heard {
-        text(message).map_or(Heard::Nothing, |text| hear(&text, &mut self.settings))
+        if *message == Message::Alive {
+            return Heard::Nothing;
+        }
+        text(message).map_or(Heard::UNREADABLE, |text| hear(&text, &mut self.settings))
     }
 
     fn rhythm(&self) -> Rhythm {

@@ -29,7 +29,7 @@ pub(crate) fn login(key: &str, expires: u64, signature: &str) -> String {
 /// # Errors
 /// Code and text of the venue where it refuses login or subscription.
 pub(crate) fn hear(text: &str, leverages: &mut Leverages) -> Result<Heard, (String, String)> {
-    let Ok(message) = serde_json::from_str::<Value>(text) else { return Ok(Heard::Nothing) };
+    let Ok(message) = serde_json::from_str::<Value>(text) else { return Ok(Heard::UNREADABLE) };
     let word = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
     match word("op") {
         "auth" | "subscribe" if message.get("success") == Some(&Value::Bool(false)) => {
@@ -112,6 +112,10 @@ mod tests {
             r#"{"op":"auth","success":false,"retCode":10003,"retMsg":"Invalid apikey","connId":"x"}"#;
         assert_eq!(hear(refused, none).unwrap_err(), ("10003".to_owned(), "Invalid apikey".to_owned()));
         assert!(matches!(hear(r#"{"op":"pong","args":["1"]}"#, none).unwrap(), Heard::Nothing));
+        for text in ["", "hello", r#"{"topic":"order","data":[{"symbol":"SOL"#] {
+            let heard = hear(text, none).unwrap();
+            assert!(matches!(heard, Heard::Over("a message cannot be read")), "{text}");
+        }
     }
 
     #[test]

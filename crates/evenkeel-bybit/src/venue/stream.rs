@@ -51,7 +51,11 @@ impl Protocol for Private {
     }
 
     fn hear(&mut self, message: &Message) -> Heard {
-        let Message::Text(text) = message else { return Heard::Nothing };
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(_) => return Heard::UNREADABLE,
+            Message::Alive => return Heard::Nothing,
+        };
         hear(text, &mut self.leverages).unwrap_or_else(|(code, text)| {
             let plumbing = &self.accounts.plumbing;
             let failure: Failure = plumbing.redacted(refusal(&code, &text));

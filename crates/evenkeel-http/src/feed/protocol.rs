@@ -78,6 +78,11 @@ pub enum Heard {
     Refused(Error),
 }
 
+impl Heard {
+    /// A message that cannot be read. It may have said anything: an interruption.
+    pub const UNREADABLE: Self = Self::Over("a message cannot be read");
+}
+
 /// How a connection is kept alive.
 #[derive(Debug, Clone)]
 #[allow(clippy::exhaustive_structs)]

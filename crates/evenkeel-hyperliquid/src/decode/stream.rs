@@ -24,8 +24,10 @@ pub(crate) const PING: &str = r#"{"method":"ping"}"#;
 
 /// Reads one message. `confirmed` counts the subscriptions that stand.
 pub(crate) fn hear(text: &str, confirmed: &mut usize) -> Result<Heard, String> {
-    // A greeting comes as plain text.
-    let Ok(message) = serde_json::from_str::<Value>(text) else { return Ok(Heard::Nothing) };
+    let Ok(message) = serde_json::from_str::<Value>(text) else {
+        // A greeting comes as plain text.
+        return Ok(if text.starts_with(['{', '[']) { Heard::UNREADABLE } else { Heard::Nothing });
+    };
     let data = message.get("data").unwrap_or(&Value::Null);
     let hints = match message.get("channel").and_then(Value::as_str).unwrap_or_default() {
         "subscriptionResponse" => {
@@ -132,8 +134,12 @@ mod tests {
         let ledger = |snapshot: bool| json!({"channel": "userNonFundingLedgerUpdates", "data": {"isSnapshot": snapshot}});
         assert_eq!(hints(&ledger(true).to_string()), []);
         assert_eq!(hints(&ledger(false).to_string()), [Hint::Account]);
-        for text in ["Websocket connection established.", r#"{"channel":"pong"}"#, "[]", "7", "", "{"] {
+        for text in ["Websocket connection established.", r#"{"channel":"pong"}"#, "[]", "7", ""] {
             assert_eq!(hints(text), [], "{text}");
+        }
+        for text in ["{", r#"{"channel":"orderUpdates","data":[{"order":"#] {
+            let heard = hear(text, &mut 0).unwrap();
+            assert!(matches!(heard, Heard::Over("a message cannot be read")), "{text}");
         }
     }
 

@@ -45,7 +45,11 @@ impl Protocol for Private {
     }
 
     fn hear(&mut self, message: &Message) -> Heard {
-        let Message::Text(text) = message else { return Heard::Nothing };
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(_) => return Heard::UNREADABLE,
+            Message::Alive => return Heard::Nothing,
+        };
         hear(text, &mut self.confirmed).unwrap_or_else(|text| {
             let venue = self.accounts.plumbing.venue.clone();
             let text = evenkeel_http::one_line(&text, 200);
