@@ -119,6 +119,19 @@ fn what_needs_a_moment_to_come_up_after_a_busy_while_is_heard() {
 }
 
 #[test]
+fn what_came_up_before_the_last_look_is_heard() {
+    let steps = then(&LOGIN, &[Step::Until(301_000), Step::Say("account")]);
+    let (mut feed, clock, said) = feed(&[Some(&steps), Some(&LOGIN)]);
+    assert_eq!(feed.next().now_or_never().unwrap().unwrap(), Hint::Resumed);
+    clock.set(300_000);
+    assert!(feed.next().now_or_never().is_none());
+    // Busy again for longer than the doubt lasts.
+    clock.set(330_000);
+    assert_eq!(feed.next().now_or_never().unwrap().unwrap(), Hint::Account);
+    assert_eq!(when(&said, "open"), [0]);
+}
+
+#[test]
 fn noise_does_not_keep_a_subscription_alive_that_never_stands() {
     let noise = vec![Step::Say("noise"); 100_000];
     let (mut feed, clock, said) = feed(&[Some(&noise), Some(&LOGIN)]);
