@@ -96,7 +96,7 @@ async fn over_http(place: &Place, kind: &'static Kind, scenario: &str, more: &[&
 }
 
 /// In memory, from what the venue showed before.
-fn in_memory(place: &Place, kind: &Kind, report: &Value, halted: bool, more: &[&str]) -> (i32, Value) {
+fn in_memory(place: &Place, kind: &Kind, report: &Value, scenario: &str, more: &[&str]) -> (i32, Value) {
     let mut text = format!("title = \"as at {}\"\n", place.name);
     writeln!(text, "account_value = {}", report["before"]["account_value"]).unwrap();
     for (coin, lot, most) in [("SOL", place.lots[0], 20), ("BTC", place.lots[1], 40)] {
@@ -110,10 +110,10 @@ fn in_memory(place: &Place, kind: &Kind, report: &Value, halted: bool, more: &[&
     }
     let (sol, btc) = ((kind.symbol)("SOL"), (kind.symbol)("BTC"));
     writeln!(text, "[target]\nweights = {{ {sol} = \"50\", {btc} = \"50\" }}\nleverage = \"2\"").unwrap();
-    if halted {
+    if scenario == "close-fails" {
         writeln!(text, "[[faults]]\non = \"place\"\nsymbol = \"{btc}\"\nwhat = \"refuse\"").unwrap();
     }
-    let folder = scratch(&format!("memory-{}-{halted}", place.name));
+    let folder = scratch(&format!("memory-{}-{scenario}", place.name));
     let file = folder.join("account.toml");
     std::fs::write(&file, &text).unwrap();
     let mut command = Command::new(program("rebalance"));
@@ -133,7 +133,7 @@ async fn ends_as_in_memory(name: &str, more: &[&str], status: i32) {
         let mut options = vec!["--policy", policy.to_str().unwrap()];
         options.extend(more);
         let (found, http) = over_http(place, kind, name, &options).await;
-        let (wanted, memory) = in_memory(place, kind, &http, name == "close-fails", &options);
+        let (wanted, memory) = in_memory(place, kind, &http, name, &options);
         assert_eq!((found, wanted), (status, status), "{at}: {http:#}\n{memory:#}");
         assert_eq!(http["outcome"], memory["outcome"], "{at}");
         assert_eq!(http["summary"], memory["summary"], "{at}");
