@@ -54,8 +54,8 @@ enum Fate {
     Words(StatusCode, &'static str, bool),
     TooMany,
     Maintained,
-    /// With this rule behind the venue's door.
-    Behind(PaperRule),
+    /// With these rules behind the venue's door.
+    Behind(Vec<PaperRule>),
     Twice(Heard),
     Stale(usize),
 }
@@ -152,11 +152,13 @@ impl<V: Venue> Gate<V> {
                 Fault::InWords { status, body, applied } => Fate::Words(status, body, applied),
                 Fault::TooManyRequests => Fate::TooMany,
                 Fault::Maintenance => Fate::Maintained,
-                Fault::PartialFill { permille } => Fate::Behind(for_symbol(
-                    PaperRule::new(PaperFault::PartialFill { permille }),
-                    &rule.symbol,
-                )),
-                Fault::RefuseOrders => Fate::Behind(for_symbol(PaperRule::refusing_orders(), &rule.symbol)),
+                Fault::PartialFill { permille } => {
+                    let in_part = PaperRule::new(PaperFault::PartialFill { permille });
+                    Fate::Behind(for_symbol([in_part], rule.symbol.as_ref()))
+                }
+                Fault::RefuseOrders => {
+                    Fate::Behind(for_symbol(PaperRule::refusing_orders(), rule.symbol.as_ref()))
+                }
                 Fault::Duplicate(heard) => Fate::Twice(heard),
                 Fault::StaleRead { writes } => Fate::Stale(writes),
                 Fault::CutSocket | Fault::LosePush | Fault::DelayPush(_) => continue,
@@ -197,7 +199,7 @@ impl<V: Venue> Gate<V> {
             }
             Fate::TooMany => Some(V::too_many_requests()),
             Fate::Maintained => Some(V::maintenance()),
-            Fate::Behind(rule) => Some(self.handle_behind(now, request, &rule)),
+            Fate::Behind(rules) => Some(self.handle_behind(now, request, &rules)),
             Fate::Twice(heard) => {
                 let first = self.handle(now, request.clone());
                 let second = self.handle(now, request);
@@ -299,12 +301,12 @@ impl<V: Venue> Gate<V> {
         self.venue.handle(now, request)
     }
 
-    /// The paper exchange itself does what a rule says with what this request asks for.
+    /// The paper exchange itself does what rules say with what this request asks for.
     fn handle_behind(
         &mut self,
         now: Timestamp,
         request: Request<Bytes>,
-        rule: &PaperRule,
+        rules: &[PaperRule],
     ) -> Response<Bytes> {
         let meant = self.venue.account_of(&request);
         let is_meant = |name: &str| meant.as_deref().is_none_or(|meant| meant == name);
@@ -312,7 +314,7 @@ impl<V: Venue> Gate<V> {
         for (name, world) in self.venue.worlds() {
             if is_meant(&name) {
                 own.push((name, world.faults().len()));
-                world.inject([rule.clone()]);
+                world.inject(rules.iter().cloned());
             }
         }
         let answer = self.handle(now, request);
@@ -338,6 +340,6 @@ impl<V: Venue> Gate<V> {
     }
 }
 
-fn for_symbol(rule: PaperRule, symbol: &Option<Symbol>) -> PaperRule {
-    symbol.iter().cloned().fold(rule, PaperRule::symbol)
+fn for_symbol(rules: impl IntoIterator<Item = PaperRule>, symbol: Option<&Symbol>) -> Vec<PaperRule> {
+    rules.into_iter().map(|rule| symbol.cloned().into_iter().fold(rule, PaperRule::symbol)).collect()
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 /// One open socket. The gate gives the numbers out, and none twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,25 @@ pub struct Push {
     pub topic: Option<String>,
     /// The name of the account that it is about.
     pub account: Option<String>,
+}
+
+/// What is told, apart from these fields wherever they stand: that it is later alone is no news.
+pub(crate) fn without(mut told: Value, names: &[&str]) -> Value {
+    match &mut told {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !names.contains(&name.as_str()));
+            for value in fields.values_mut() {
+                *value = without(value.take(), names);
+            }
+        }
+        Value::Array(rows) => {
+            for row in rows {
+                *row = without(row.take(), names);
+            }
+        }
+        _ => {}
+    }
+    told
 }
 
 impl Push {

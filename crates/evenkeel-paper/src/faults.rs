@@ -104,10 +104,11 @@ impl FaultRule {
         Self { fault, operation: None, symbol: None, permille: 1000, from: 1, left: None, seen: 0 }
     }
 
-    /// At every order: the exchange refuses it, with [`ErrorKind::Rejected`], as when trading is halted.
+    /// At every order, and at every stop: the exchange refuses them, with [`ErrorKind::Rejected`], as when trading is halted.
     #[must_use]
-    pub fn refusing_orders() -> Self {
-        Self::new(Fault::Refuse { kind: ErrorKind::Rejected, retry_after: None }).on(Operation::Place)
+    pub fn refusing_orders() -> [Self; 2] {
+        let refused = Self::new(Fault::Refuse { kind: ErrorKind::Rejected, retry_after: None });
+        [refused.clone().on(Operation::Place), refused.on(Operation::PlaceStop)]
     }
 
     /// Only at this operation. Each order of a batch is a call of its own; a reading of several symbols is one call.

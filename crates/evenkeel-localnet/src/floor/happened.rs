@@ -6,7 +6,7 @@ use evenkeel_types::{Fill, PositionSide, Qty, Symbol, Timestamp, Usd};
 use super::Ids;
 use super::account::{Account, Income, IncomeKind, order_number};
 use super::fills::{Behind, take};
-use crate::history::bound;
+use crate::history::{bound, bound_over};
 
 impl Account {
     /// Notes what happened in the paper exchange since the last time.
@@ -40,16 +40,9 @@ impl Account {
         if !forgot && over <= self.history {
             return;
         }
-        let (world, live) = (&self.world, &self.live);
-        let mut too_many = if over > self.history { over.saturating_sub(self.history >> 1) } else { 0 };
-        self.tickets.retain(|id, ticket| {
-            if live.contains(id) {
-                return true;
-            }
-            let gone = ticket.record.is_some() && ticket.record(world).is_none();
-            let drops = gone || too_many > 0;
-            too_many = too_many.saturating_sub(usize::from(drops));
-            !drops
+        let world = &self.world;
+        bound_over(&mut self.tickets, &self.live, self.history, |ticket| {
+            ticket.record.is_some() && ticket.record(world).is_none()
         });
         let tickets = &self.tickets;
         self.by_client.retain(|_, id| tickets.contains_key(id));

@@ -15,7 +15,7 @@ use super::crypto::{Address, TestKey};
 use super::fills::{Behind, FillRow, Held, take};
 use super::markets::Listed;
 use super::tickets::{Kind, Stand, Ticket};
-use crate::history::bound;
+use crate::history::{bound, bound_over};
 
 /// How many requests an address has before it traded anything.
 const FIRST_REQUESTS: u64 = 10_000;
@@ -73,6 +73,8 @@ pub(crate) struct Account {
     pub(crate) fills: Vec<FillRow>,
     /// Money that came and went, as the venue shows it; oldest first.
     pub(crate) ledger: Vec<(Timestamp, Value)>,
+    /// How many rows it ever had.
+    pub(crate) booked: usize,
     pub(crate) held: BTreeMap<Symbol, Held>,
     /// Records and executions of the paper exchange that were looked at.
     pub(crate) seen: (usize, usize),
@@ -127,6 +129,12 @@ impl Account {
         self.by_cloid.get(cloid).copied()
     }
 
+    /// Notes money that came or went.
+    pub(crate) fn book(&mut self, now: Timestamp, delta: Value) {
+        self.ledger.push((now, delta));
+        self.booked = self.booked.saturating_add(1);
+    }
+
     /// Puts a ticket into the books of the account.
     pub(crate) fn file(&mut self, ticket: Ticket) {
         if let Some(cloid) = &ticket.cloid {
@@ -160,16 +168,9 @@ impl Account {
         if !forgot && over <= self.history {
             return;
         }
-        let (world, live) = (&self.world, &self.live);
-        let mut too_many = if over > self.history { over.saturating_sub(self.history >> 1) } else { 0 };
-        self.tickets.retain(|oid, ticket| {
-            if live.contains(oid) {
-                return true;
-            }
-            let gone = matches!(ticket.stand, Stand::Record(_)) && ticket.record(world).is_none();
-            let drops = gone || too_many > 0;
-            too_many = too_many.saturating_sub(usize::from(drops));
-            !drops
+        let world = &self.world;
+        bound_over(&mut self.tickets, &self.live, self.history, |ticket| {
+            matches!(ticket.stand, Stand::Record(_)) && ticket.record(world).is_none()
         });
         let tickets = &self.tickets;
         self.by_cloid.retain(|_, oid| tickets.contains_key(oid));

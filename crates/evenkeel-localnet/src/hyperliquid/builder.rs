@@ -169,6 +169,7 @@ impl AccountSpec {
             live: BTreeSet::new(),
             fills: Vec::new(),
             ledger: Vec::new(),
+            booked: 0,
             held,
             seen,
             others: BTreeMap::new(),

@@ -263,7 +263,7 @@ impl Venue for Server {
         } else {
             json!({"type": "deposit", "usdc": usd(amount.get())})
         };
-        found.ledger.push((self.now, delta));
+        found.book(self.now, delta);
         self.sync();
         Ok(())
     }

@@ -65,7 +65,7 @@ impl Server {
         account.spot = spot;
         let delta =
             json!({"type": "accountClassTransfer", "usdc": usd(amount.get()), "toPerp": action.to_perp});
-        account.ledger.push((self.now, delta));
+        account.book(self.now, delta);
         Ok(())
     }
 }

@@ -6,11 +6,15 @@ use crate::binance::market::{book_ticker, depth, premium_index, ticker_day};
 use crate::binance::params::Params;
 use crate::binance::routes::{Ask, Handler};
 use crate::binance::server::Server;
+use crate::stream::without;
 
 /// Mark prices are told again though they are the same.
 const MARK_EVERY: u64 = 3_000;
 /// With `@1s` in the name.
 const MARK_OFTEN: u64 = 1_000;
+
+/// Fields that change with time alone.
+const TIMES: [&str; 7] = ["time", "E", "T", "lastUpdateId", "openTime", "closeTime", "nextFundingTime"];
 
 /// A stream that somebody listens to.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ impl Topic {
         let query = symbol.as_ref().map_or_else(String::new, |symbol| format!("symbol={symbol}"));
         let ask = Ask { account: 0, params: Params::parse(&query), now };
         let Ok(answer) = handler(server, &ask) else { return Vec::new() };
-        let timeless = without_times(answer.clone());
+        let timeless = without(answer.clone(), &TIMES);
         let every = match (kind, self.name.ends_with("@1s")) {
             ("markPrice", true) => MARK_OFTEN,
             ("markPrice", false) => MARK_EVERY,
@@ -113,19 +117,4 @@ fn book(row: &Value, now: u64) -> Value {
         "e": "depthUpdate", "E": now, "T": now, "s": null, "U": of(row, "lastUpdateId"),
         "u": of(row, "lastUpdateId"), "pu": of(row, "lastUpdateId"), "b": of(row, "bids"), "a": of(row, "asks"),
     })
-}
-
-/// That it is later alone is no news.
-fn without_times(mut answer: Value) -> Value {
-    const TIMES: [&str; 7] = ["time", "E", "T", "lastUpdateId", "openTime", "closeTime", "nextFundingTime"];
-    match &mut answer {
-        Value::Object(fields) => fields.retain(|name, _| !TIMES.contains(&name.as_str())),
-        Value::Array(rows) => {
-            for row in rows {
-                *row = without_times(row.take());
-            }
-        }
-        _ => {}
-    }
-    answer
 }

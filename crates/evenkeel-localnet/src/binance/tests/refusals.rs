@@ -238,3 +238,16 @@ fn nothing_makes_it_panic() {
         }
     }
 }
+
+#[test]
+fn a_question_has_its_parameters_in_the_query() {
+    let mut client = Client::new(Server::builder());
+    let request = client.request("GET", "/fapi/v1/order", "symbol=SOLUSDT");
+    let (parts, _) = request.into_parts();
+    let query = parts.uri.query().unwrap().to_owned();
+    let mut bare = Request::get("/fapi/v1/order").body(Bytes::from(query)).unwrap();
+    bare.headers_mut().extend(parts.headers);
+    bare.headers_mut().insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+    let (status, body) = client.send(bare);
+    assert_eq!((status, &body["code"]), (400, &json!(-1102)), "{body}");
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::logs::{Fills, Fundings, Ledger, Orders};
 use crate::hyperliquid::crypto::Address;
 use crate::hyperliquid::server::Server;
+use crate::stream::without;
 
 /// Accepted, with nothing that ever happens: there are no trades of others, no candles, no TWAPs.
 const SILENT: [&str; 7] = [
@@ -127,7 +128,7 @@ impl Feed {
         match self {
             Self::State { what, told } => {
                 let Some(data) = what.data(server) else { return Vec::new() };
-                let timeless = without_time(data.clone());
+                let timeless = without(data.clone(), &["time"]);
                 if *told == timeless {
                     return Vec::new();
                 }
@@ -236,23 +237,4 @@ impl State {
 fn contexts(server: &mut Server) -> Option<Value> {
     let both = server.ask(&json!({"type": "metaAndAssetCtxs"})).ok()?;
     both.get(1).cloned()
-}
-
-/// What is told, apart from when: that it is later alone is no news.
-fn without_time(mut data: Value) -> Value {
-    match &mut data {
-        Value::Object(fields) => {
-            fields.remove("time");
-            for value in fields.values_mut() {
-                *value = without_time(value.take());
-            }
-        }
-        Value::Array(rows) => {
-            for row in rows {
-                *row = without_time(row.take());
-            }
-        }
-        _ => {}
-    }
-    data
 }

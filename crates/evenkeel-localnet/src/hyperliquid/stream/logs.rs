@@ -187,11 +187,11 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn messages(&mut self, server: &Server, user: Address) -> Vec<Value> {
         let rows = server.find(user).map(|account| {
-            // Where old rows were forgotten meanwhile, the last one is what is new.
-            let last = account.ledger.len().saturating_sub(1);
-            let from = if self.seen > account.ledger.len() { last } else { self.seen };
+            // Counted from the end: old rows may be forgotten meanwhile.
+            let new = account.booked.saturating_sub(self.seen);
+            let from = account.ledger.len().saturating_sub(new);
             let rows = account.ledger.get(from..).unwrap_or_default();
-            self.seen = account.ledger.len();
+            self.seen = account.booked;
             rows.iter().map(|row| ledger_row(user, row)).collect()
         });
         wrapped(&mut self.begun, user, "nonFundingLedgerUpdates", rows.unwrap_or_default())

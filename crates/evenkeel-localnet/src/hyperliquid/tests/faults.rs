@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::support::{Bot, START, limit, orders};
+use super::support::{Bot, START, limit, orders, trigger};
 use crate::hyperliquid::{AccountSpec, Server};
 use crate::{Fault, FaultRule, Gate, Venue as _};
 
@@ -91,8 +91,15 @@ fn orders_of_one_symbol_are_refused_in_the_venues_words() {
     let rows = &answer["response"]["data"]["statuses"];
     assert_eq!(rows[0], json!({"error": "Trading is halted. asset=0"}));
     assert_eq!(rows[1]["filled"]["totalSz"], "10.0");
+    bot.nonce += 1;
+    // A stop is an order too.
+    let mut stop = orders(&[trigger(BTC, false, "90000", "0.01", "sl", "80000")]);
+    stop["orders"][0]["r"] = json!(false);
+    let (_, answer) = send(&mut gate, "/exchange", &bot.signed(&stop, bot.nonce, None)).unwrap();
+    let refused = json!({"error": "Trading is halted. asset=0"});
+    assert_eq!(answer["response"]["data"]["statuses"][0], refused);
     let [(_, one), ..] = &gate.venue_mut().worlds()[..] else { panic!("three accounts") };
-    assert_eq!(one.faults().len(), 0);
+    assert_eq!((one.faults().len(), one.live_orders().count()), (0, 0));
 }
 
 #[test]

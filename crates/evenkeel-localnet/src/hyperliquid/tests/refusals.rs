@@ -5,6 +5,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::support::{Bot, START, limit, orders, reducing, trigger};
+use crate::hyperliquid::action::Action;
 use crate::hyperliquid::{AccountSpec, Server};
 use crate::{Fault, FaultRule, Gate, Heard, Venue as _};
 
@@ -44,6 +45,27 @@ fn single_orders_carry_the_number_of_the_asset() {
         "minTradeNtlRejected",
     ];
     assert_eq!(statuses, known);
+}
+
+#[test]
+fn a_flag_that_is_false_is_none() {
+    let plain = json!({"type": "cancel", "cancels": [{"a": 2, "o": 1}]});
+    let mut said = plain.clone();
+    said["f"] = json!(false);
+    let packed = |action: &Value| Action::parse(action.clone()).unwrap().packed();
+    assert_eq!(packed(&said), packed(&plain));
+    said["f"] = json!(true);
+    assert_ne!(packed(&said), packed(&plain));
+}
+
+#[test]
+fn a_builder_gets_nothing_that_was_not_approved() {
+    let mut bot = Bot::new(Server::builder());
+    let mut order = orders(&[limit(2, true, "160", "1", "Gtc")]);
+    order["builder"] = json!({"b": format!("0x{}", "11".repeat(20)), "f": 10});
+    assert_eq!(bot.refused(order.clone()), "Builder fee has not been approved.");
+    order["builder"]["f"] = json!(0);
+    assert!(bot.statuses(order)[0]["resting"]["oid"].is_u64());
 }
 
 #[test]
