@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use evenkeel_localnet::{Access, Blueprint, Hand, Localnet, LocalnetError, WallClock};
+use evenkeel_localnet::{Access, AccountSpec, Blueprint, Hand, Localnet, LocalnetError, WallClock};
 
 use crate::scenario::Scenario;
 
@@ -63,6 +63,14 @@ pub fn names() -> String {
 #[must_use]
 pub fn list(kinds: &[&Kind]) -> String {
     kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The accounts of a scenario, at a venue whose clients have API keys.
+fn keyed<'a>(scenario: &'a Scenario, kind: &'a Kind) -> impl Iterator<Item = AccountSpec> + 'a {
+    scenario.accounts().into_iter().map(|(name, row)| {
+        let account = AccountSpec::named(&name).world(scenario.furnish(&row, kind));
+        row.cash.into_iter().fold(account, |account, cash| account.cash(&cash.to_string()))
+    })
 }
 
 /// Starts what a blueprint describes, with the scenario's prices and faults.

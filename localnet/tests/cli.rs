@@ -174,6 +174,19 @@ fn a_scenario_is_there_from_the_beginning() {
 }
 
 #[test]
+fn a_clock_that_a_scenario_set_wrong_is_set_right_by_the_command() {
+    let file = std::env::temp_dir().join(format!("localnet-skew-{}.toml", std::process::id()));
+    std::fs::write(&file, "clock_skew_ms = 3600000").unwrap();
+    let net = Running::start(&["--venue", "hyperliquid", "--scenario", file.to_str().unwrap()]);
+    std::fs::remove_file(&file).unwrap();
+    let now = |answer: &Value| answer["now"].as_u64().unwrap();
+    let wrong = now(&net.post(&net.town["control"], "/hyperliquid", &Value::Null));
+    let right = now(&net.post(&net.town["control"], "/hyperliquid/skew", &json!({"ms": 0})));
+    let half = 1_800_000;
+    assert!(wrong > right + half, "{wrong} and {right}");
+}
+
+#[test]
 fn people_get_keys_and_lines_to_paste() {
     let mut child = localnet(&["--venue", "hyperliquid"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut text = String::new();

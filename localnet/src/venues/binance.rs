@@ -1,9 +1,9 @@
 //! Binance USDⓈ-M.
 
 use evenkeel_localnet::Access;
-use evenkeel_localnet::binance::{AccountSpec, Server};
+use evenkeel_localnet::binance::{Builder, Server};
 
-use super::{Kind, Snippet, Starting, serve};
+use super::{Kind, Snippet, Starting, keyed, serve};
 use crate::scenario::Scenario;
 
 pub(super) static KIND: Kind = Kind { name: "binance", symbol, start, snippets };
@@ -14,14 +14,8 @@ fn symbol(coin: &str) -> String {
 
 fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
     Box::pin(async move {
-        let mut builder = Server::builder().seed(scenario.seed);
-        for (name, row) in scenario.accounts() {
-            let mut account = AccountSpec::named(&name).world(scenario.furnish(&row, &KIND));
-            if let Some(cash) = row.cash {
-                account = account.cash(&cash.to_string());
-            }
-            builder = builder.account(account);
-        }
+        let builder = Server::builder().seed(scenario.seed);
+        let builder = keyed(scenario, &KIND).fold(builder, Builder::account);
         serve(&KIND, builder, scenario, port).await
     })
 }
