@@ -28,17 +28,10 @@ def bot(judge):
 
 
 def executed(judge, client, order, status="closed"):
-    """What became of an order: an acknowledgement is no execution."""
-    for _ in range(100):
-        try:
-            found = client.fetch_order(order["id"], SYMBOL, {"acknowledged": True})
-            if found["status"] != "open":
-                judge.equal("status", status, found["status"])
-                return found
-        except ccxt.OrderNotFound:
-            pass
-        time.sleep(0.02)
-    raise AssertionError(f"{order} never ended")
+    """An order that was just taken in cannot even be asked for."""
+    return judge.executed(
+        lambda: client.fetch_order(order["id"], SYMBOL, {"acknowledged": True}), status, absent=ccxt.OrderNotFound
+    )
 
 
 def trade(judge, client, side, qty, **more):

@@ -3,7 +3,7 @@
 import asyncio
 
 import ccxt.pro
-from judge import Judge, heard, number
+from judge import Judge, heard, number, rests_and_goes
 
 SYMBOL = "SOL/USDC:USDC"
 MARK, BID, ASK = 166.4, 166.39, 166.41
@@ -24,14 +24,7 @@ async def listen(judge, exchange):
     trades = asyncio.ensure_future(exchange.watch_my_trades(SYMBOL))
     positions = asyncio.ensure_future(exchange.watch_positions([SYMBOL]))
     await asyncio.sleep(0.5)
-    placed = await exchange.create_order(SYMBOL, "limit", "buy", 1, 150)
-    (order,) = await heard(orders)
-    judge.equal("it rests", (placed["id"], "open"), (order["id"], order["status"]))
-    judge.equal("price and size", [150, 1, 0], [order["price"], order["amount"], order["filled"]])
-    orders = asyncio.ensure_future(exchange.watch_orders(SYMBOL))
-    await exchange.cancel_order(placed["id"], SYMBOL)
-    (order,) = await heard(orders)
-    judge.equal("it is gone", (placed["id"], "canceled"), (order["id"], order["status"]))
+    await rests_and_goes(judge, exchange, SYMBOL, orders)
 
     # One that trades.
     orders = asyncio.ensure_future(exchange.watch_orders(SYMBOL))

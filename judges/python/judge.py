@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 import traceback
 import urllib.error
 import urllib.request
@@ -26,6 +27,18 @@ def number(value):
 async def heard(message):
     """What comes on a socket; what does not come within ten seconds never does."""
     return await asyncio.wait_for(message, 10)
+
+
+async def rests_and_goes(judge, exchange, symbol, orders):
+    """An order that rests and is cancelled, as it is told on a socket; `orders` is the wait for the first word."""
+    placed = await exchange.create_order(symbol, "limit", "buy", 1, 150)
+    (order,) = await heard(orders)
+    judge.equal("it rests", (placed["id"], "open"), (order["id"], order["status"]))
+    judge.equal("price and size", [150, 1, 0], [order["price"], order["amount"], order["filled"]])
+    orders = asyncio.ensure_future(exchange.watch_orders(symbol))
+    await exchange.cancel_order(placed["id"], symbol)
+    (order,) = await heard(orders)
+    judge.equal("it is gone", (placed["id"], "canceled"), (order["id"], order["status"]))
 
 
 class Judge:
@@ -87,6 +100,19 @@ class Judge:
         except kind as error:
             return self.check(what, part in str(error), f"{error!s} lacks {part!r}")
         return self.check(what, False, f"{result!r} instead of an error")
+
+    def executed(self, ask, status="closed", absent=()):
+        """What became of an order where an acknowledgement is no execution: `ask()` until it is not open any more."""
+        for _ in range(100):
+            try:
+                found = ask()
+                if found["status"] != "open":
+                    self.equal("status", status, found["status"])
+                    return found
+            except absent:
+                pass
+            time.sleep(0.03)
+        raise AssertionError("an order never ended")
 
     # -- the tester's hand ---------------------------------------------------------------------------------------
 

@@ -549,6 +549,14 @@ async fn a_cancel_is_done_when_the_order_is_over() {
             if done { Ok(()) } else { Err(No) }
         );
     }
+    // Over, says an answer that does not say what is over: the record tells.
+    for (status, done) in [("CANCELLED", true), ("PENDING", false)] {
+        server.always("GET trade/order", record(status));
+        server
+            .next(Fate::data(json!({"order": {"symbol": "SOL-USDT", "orderId": 9, "status": "CANCELLED"}})));
+        let outcome = venue.cancel(&sol, &id(2)).await.map_err(|e| e.effect());
+        assert_eq!(outcome, if done { Ok(()) } else { Err(May) }, "{status}");
+    }
     // About another order.
     for (field, value) in [("clientOrderId", json!(id(3).as_str())), ("symbol", json!("ETH-USDT"))] {
         let mut row = json!({"symbol": "SOL-USDT", "orderId": 9, "status": "CANCELLED", "clientOrderId": id(2).as_str()});
