@@ -203,7 +203,6 @@ fn shard(id: &ClientOrderId) -> usize {
 mod tests {
     use super::*;
 
-    /// A million is what nobody waits for if each copy took the whole list along.
     fn long(count: usize) -> Series<String> {
         (0..count).map(|number| number.to_string()).collect()
     }
