@@ -84,8 +84,11 @@ impl Sockets for Script {
 
 #[async_trait]
 impl Socket for Script {
-    async fn send(&mut self, text: &str) -> Result<(), TransportError> {
-        self.said.lock().unwrap().push(text.to_owned());
+    fn send(&mut self, text: String) {
+        self.said.lock().unwrap().push(text);
+    }
+
+    async fn flush(&mut self) -> Result<(), TransportError> {
         Ok(())
     }
 

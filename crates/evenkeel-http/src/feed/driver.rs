@@ -214,8 +214,9 @@ impl<P: Protocol> Feed<P> {
                 return Err(End::Over("nobody waited for the connection"));
             }
             for text in &dial.say {
-                socket.send(text).await.map_err(End::Broken)?;
+                socket.send(text.clone());
             }
+            socket.flush().await.map_err(End::Broken)?;
             Ok((dial, socket))
         })
     }
@@ -247,7 +248,7 @@ impl<P: Protocol> Feed<P> {
             if (line.begun || !over)
                 && let Some(message) = line.socket.receive().now_or_never()
             {
-                return self.hear(&message.map_err(End::Broken)?).await;
+                return self.hear(&message.map_err(End::Broken)?);
             }
             if over {
                 return Err(End::Over("it fell silent"));
@@ -256,7 +257,7 @@ impl<P: Protocol> Feed<P> {
         if let Some((every, text)) = &rhythm.ping {
             if line.pinged.after(*every) <= now {
                 line.pinged = now;
-                line.socket.send(text).await.map_err(End::Broken)?;
+                line.socket.send(text.clone());
             }
             look = look.min(line.pinged.after(*every));
         }
@@ -269,7 +270,7 @@ impl<P: Protocol> Feed<P> {
         }
 
         match line.event(&*self.clock, look.since(now)).await {
-            Event::Message(message) => self.hear(&message.map_err(End::Broken)?).await,
+            Event::Message(message) => self.hear(&message.map_err(End::Broken)?),
             Event::Renewed(renewed) => self.renewed(renewed),
             Event::Awake => Ok(()),
         }
@@ -296,7 +297,7 @@ impl<P: Protocol> Feed<P> {
         }
     }
 
-    async fn hear(&mut self, message: &Message) -> std::result::Result<(), End> {
+    fn hear(&mut self, message: &Message) -> std::result::Result<(), End> {
         if let Some(line) = &mut self.line {
             line.heard = self.clock.now();
             if line.begun {
@@ -311,21 +312,19 @@ impl<P: Protocol> Feed<P> {
             Heard::Begun => self.begin(),
             Heard::Hints(hints) if hints.len() > MAX_HINTS => self.hints.push_back(Hint::Resumed),
             Heard::Hints(hints) => self.hints.extend(hints),
-            Heard::Reply(text) => self.say(&[text]).await?,
-            Heard::Say(texts) => self.say(&texts).await?,
+            Heard::Reply(text) => self.say([text]),
+            Heard::Say(texts) => self.say(texts),
             Heard::Over(why) => return Err(End::Over(why)),
             Heard::Refused(error) => return Err(End::Refused(error)),
         }
         Ok(())
     }
 
-    async fn say(&mut self, texts: &[String]) -> std::result::Result<(), End> {
-        for text in texts {
-            if let Some(line) = &mut self.line {
-                line.socket.send(text).await.map_err(End::Broken)?;
-            }
+    /// Goes out with the next wait for a message.
+    fn say(&mut self, texts: impl IntoIterator<Item = String>) {
+        if let Some(line) = &mut self.line {
+            texts.into_iter().for_each(|text| line.socket.send(text));
         }
-        Ok(())
     }
 
     fn error(&self, end: End) -> Error {

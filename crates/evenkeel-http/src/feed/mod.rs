@@ -53,13 +53,17 @@ pub trait Sockets: fmt::Debug + Send + Sync {
 /// One open socket. Dropping it closes the connection.
 #[async_trait]
 pub trait Socket: fmt::Debug + Send {
-    /// Sends one text.
+    /// Takes a text that is to be sent, after those that it has. Never waits: a caller whose wait was dropped in the middle of
+    /// sending could not know what has gone out.
+    fn send(&mut self, text: String);
+
+    /// Waits until everything that was taken is on its way. A dropped future loses nothing.
     ///
     /// # Errors
     /// [`TransportError`] when the connection is broken.
-    async fn send(&mut self, text: &str) -> Result<(), TransportError>;
+    async fn flush(&mut self) -> Result<(), TransportError>;
 
-    /// Waits for the next message. A dropped future loses none.
+    /// Waits for the next message, and sends meanwhile what was taken. A dropped future loses nothing, either way.
     ///
     /// # Errors
     /// [`TransportError`] when the connection is closed or broken, and for messages over [`MAX_MESSAGE_BYTES`].

@@ -120,8 +120,11 @@ impl Sockets for Script {
 
 #[async_trait]
 impl Socket for Line {
-    async fn send(&mut self, text: &str) -> Result<(), TransportError> {
-        self.said.lock().unwrap().push((self.clock.now().0, text.to_owned()));
+    fn send(&mut self, text: String) {
+        self.said.lock().unwrap().push((self.clock.now().0, text));
+    }
+
+    async fn flush(&mut self) -> Result<(), TransportError> {
         Ok(())
     }
 
@@ -331,10 +334,13 @@ async fn a_dropped_wait_loses_nothing() {
 #[cfg(feature = "websocket")]
 mod sockets {
     use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::Message as Wire;
+    use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
     use crate::feed::WebSockets;
+    use crate::feed::over_tungstenite::Open;
 
     #[tokio::test]
     async fn texts_go_both_ways_and_a_closed_stream_is_an_error() {
@@ -351,12 +357,35 @@ mod sockets {
         });
         let sockets = WebSockets::to(&format!("http://{host}").parse().unwrap()).unwrap();
         let mut socket = sockets.open(&format!("ws://{host}/private"), Duration::from_secs(5)).await.unwrap();
-        socket.send("hello").await.unwrap();
+        socket.send("hello".to_owned());
         assert_eq!(socket.receive().await.unwrap(), Message::Alive);
         assert_eq!(socket.receive().await.unwrap(), Message::Text("you said hello".to_owned()));
         assert_eq!(socket.receive().await.unwrap(), Message::Binary(vec![1, 2].into()));
         assert_eq!(socket.receive().await.unwrap_err().kind(), TransportErrorKind::Broken);
         server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn texts_arrive_once_and_whole_however_often_a_wait_is_dropped() {
+        // So narrow that each of the texts takes many looks.
+        let (ours, theirs) = tokio::io::duplex(16);
+        let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let mut server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let mut socket = Open::new(client);
+        let texts: Vec<String> = (0..20).map(|number| format!("{number} {}", "x".repeat(100))).collect();
+        texts.iter().for_each(|text| socket.send(text.clone()));
+        let mut heard = Vec::new();
+        while heard.len() < texts.len() {
+            // Either wait is looked at once and dropped.
+            assert!(socket.receive().now_or_never().is_none());
+            assert!(socket.flush().now_or_never().is_none_or(|flushed| flushed.is_ok()));
+            if let Some(message) = server.next().now_or_never() {
+                heard.push(message.unwrap().unwrap().into_text().unwrap().as_str().to_owned());
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(heard, texts);
+        assert!(socket.flush().now_or_never().unwrap().is_ok());
     }
 
     #[tokio::test]
