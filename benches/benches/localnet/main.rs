@@ -1,6 +1,10 @@
 //! The local venues under load: requests per second over 127.0.0.1 beside a server that only answers, and memory over a
 //! million requests. Run with `cargo bench -p evenkeel-benches --bench localnet`; it ends with an error when memory grows.
 //! `EVENKEEL_QUICK=1` is a tenth of it.
+//!
+//! One run on two quiet cores: 19 900 to 23 500 reads and 3 900 to 10 400 writes a second, beside 50 000 of a server that only
+//! answers (Hyperliquid's writes are the slow ones: the client signs and the server recovers the signer, on the same cores).
+//! 178 MiB for the four venues together from the 400 000th request to the millionth, 110 to 230 µs for an answer throughout.
 mod clients;
 
 use std::io::{Read as _, Write as _};
