@@ -124,16 +124,15 @@ impl Scenario {
         self.accounts.clone()
     }
 
-    /// The rules that are meant for a venue, with the symbols that they name.
+    /// The rules that are meant for a venue.
     ///
     /// # Errors
     /// For a coin whose symbol would be none.
-    pub fn rules_for(&self, kind: &Kind) -> Result<Vec<(FaultRule, Option<Symbol>)>, IdError> {
+    pub fn rules_for(&self, kind: &Kind) -> Result<Vec<FaultRule>, IdError> {
         let meant = |row: &&FaultRow| row.venue.as_deref().is_none_or(|name| name == kind.name);
         let rule = |row: &FaultRow| {
             let symbol = row.coin.as_deref().map(|coin| (kind.symbol)(coin).parse::<Symbol>()).transpose()?;
-            let rule = symbol.iter().cloned().fold(row.rule.clone(), FaultRule::symbol);
-            Ok((rule, symbol))
+            Ok(symbol.into_iter().fold(row.rule.clone(), FaultRule::symbol))
         };
         self.faults.iter().filter(meant).map(rule).collect()
     }

@@ -85,11 +85,11 @@ async fn serve<B: Blueprint>(
     for (coin, price) in &scenario.prices {
         net.set_price(&(kind.symbol)(coin), &price.to_string())?;
     }
-    for (rule, symbol) in scenario.rules_for(kind)? {
-        if let Some(symbol) = symbol.filter(|symbol| !net.lists(symbol)) {
-            return Err(LocalnetError::Impossible(format!("faults.coin: {symbol} is not listed")));
-        }
-        net.inject([rule]);
+    let rules = scenario.rules_for(kind)?;
+    for rule in &rules {
+        net.can_strike(rule)
+            .map_err(|why| LocalnetError::Impossible(format!("faults, {}: {why}", kind.name)))?;
     }
+    net.inject(rules);
     Ok(Arc::new(net))
 }

@@ -95,7 +95,16 @@ fn wrong_input_is_told_in_one_line_with_status_two() {
         (&["--scenario", path], "[prices]\nDOGE = \"1\"", &["DOGE"]),
         (&["--scenario", path], "[[faults]]\nfault = \"explode\"", &["explode", "lose_answer"]),
         (&["--scenario", path], "[[faults]]\nfault = \"maintenance\"\nmaybe = 1", &["maybe"]),
-        (&["--scenario", path], "[[faults]]\nfault = \"refuse_orders\"\ncoin = \"DOGE\"", &["coin", "DOGE"]),
+        (
+            &["--scenario", path],
+            "[[faults]]\nfault = \"refuse_orders\"\ncoin = \"DOGE\"",
+            &["DOGE", "not listed"],
+        ),
+        (
+            &["--scenario", path],
+            "[[faults]]\nvenue = \"bybit\"\nfault = \"maintenance\"\non = \"order\"",
+            &["bybit", "`order`", "order/create"],
+        ),
         (&["--scenario", path], "[[faults]]\nfault = \"refuse_orders\"\nsymbol = \"SOL\"", &["coin"]),
         (&["--scenario", path], "[[faults]]\nvenue = \"nyse\"\nfault = \"maintenance\"", &["nyse"]),
         (

@@ -282,22 +282,7 @@ impl<V: Venue> Hand for Localnet<V> {
                 let rules: Result<Vec<FaultRule>, _> =
                     rules.into_iter().map(serde_json::from_value).collect();
                 let rules = rules.map_err(Refusal::bad)?;
-                if let Some(symbol) =
-                    rules.iter().filter_map(|rule| rule.symbol.as_ref()).find(|s| !self.lists(s))
-                {
-                    return Err(Refusal::bad(format!("`symbol`: {symbol} is not listed here")));
-                }
-                // A rule that can never strike would make a test pass that tests nothing.
-                let accounts = Hand::accounts(self);
-                let known = |name: &&String| accounts.iter().any(|access| access.name == **name);
-                if let Some(name) = rules.iter().filter_map(|rule| rule.account.as_ref()).find(|n| !known(n))
-                {
-                    let names: Vec<&str> = accounts.iter().map(|access| access.name.as_str()).collect();
-                    return Err(Refusal::bad(format!(
-                        "`account`: nobody is called `{name}`: {}",
-                        names.join(", ")
-                    )));
-                }
+                rules.iter().try_for_each(|rule| self.can_strike(rule))?;
                 Self::inject(self, rules);
                 return Ok(json!(self.faults()));
             }

@@ -1,5 +1,6 @@
 //! A venue on a socket of this machine. Everything that decides is in the venue and the gate; this waits and copies.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -165,14 +166,40 @@ impl<V: Venue> Localnet<V> {
         self.with(|venue| venue.deposit(account, amount))
     }
 
-    /// Whether a market of this name is listed.
-    #[must_use]
-    pub fn lists(&self, symbol: &Symbol) -> bool {
+    /// Whether a rule is about a call, an account and a symbol that there are: one that is not would never strike, and the test
+    /// that it was made for would pass. The names of what is pushed, and paths, are not looked at.
+    ///
+    /// # Errors
+    /// [`LocalnetError::Impossible`], with the names that there are.
+    pub fn can_strike(&self, rule: &FaultRule) -> Result<(), LocalnetError> {
+        let calls: BTreeSet<&str> = V::calls().into_iter().collect();
+        let call = rule.call.as_deref().filter(|name| {
+            !rule.fault.is_of_sockets()
+                && !name.starts_with('/')
+                && !calls.is_empty()
+                && !calls.contains(name)
+        });
+        if let Some(name) = call {
+            let known = Vec::from_iter(calls).join(", ");
+            return Err(LocalnetError::Impossible(format!("`on`: no call is named `{name}`: {known}")));
+        }
+        if let Some(symbol) = rule.symbol.as_ref().filter(|symbol| !self.lists(symbol)) {
+            return Err(LocalnetError::Impossible(format!("`symbol`: {symbol} is not listed here")));
+        }
+        let names: Vec<String> = self.with(|venue| venue.accounts().into_iter().map(|a| a.name).collect());
+        if let Some(name) = rule.account.as_ref().filter(|name| !names.contains(name)) {
+            let known = names.join(", ");
+            return Err(LocalnetError::Impossible(format!("`account`: nobody is called `{name}`: {known}")));
+        }
+        Ok(())
+    }
+
+    fn lists(&self, symbol: &Symbol) -> bool {
         let scope = Scope::of([symbol.clone()]);
         self.with(|venue| venue.worlds().first().is_some_and(|(_, world)| world.peek(&scope).is_ok()))
     }
 
-    /// From now on these faults strike too.
+    /// From now on these faults strike too. [`Localnet::can_strike`] tells whether they ever will.
     pub fn inject(&self, rules: impl IntoIterator<Item = FaultRule>) {
         self.shared.gate().inject(rules);
     }

@@ -41,6 +41,12 @@ pub trait Venue: Clone + Send + 'static {
     /// Which call a request is, for the rules of faults.
     fn call(request: &Request<Bytes>) -> Call;
 
+    /// The names of all calls, as [`Venue::call`] gives them; none where they are not known. A rule about a call that there is
+    /// not would never strike, and the test that it was made for would pass.
+    fn calls() -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// The name of the account that a request is signed for or asks about; `None` where it names none, or one that is
     /// not here. For the rules of faults, which ask only where one is about an account.
     fn account_of(&self, request: &Request<Bytes>) -> Option<String> {

@@ -79,6 +79,23 @@ async fn a_rule_for_nobody_is_refused() {
 }
 
 #[tokio::test]
+async fn a_rule_for_a_call_that_there_is_not_is_refused() {
+    let town = Town::start().await;
+    let (status, answer) = town.ask("POST", "/hl/faults", r#"{"fault": "lose_answer", "on": "ordr"}"#).await;
+    assert_eq!(status, 400);
+    let why = answer["error"].as_str().unwrap();
+    assert!(why.contains("`ordr`") && why.contains("order, orderStatus"), "{answer}");
+    assert!(town.net.faults().is_empty());
+    for rule in [
+        json!({"fault": "lose_answer", "on": "order"}),
+        json!({"fault": "lose_answer", "on": "/info"}),
+        json!({"fault": "lose_push", "on": "orderUpdates"}),
+    ] {
+        town.done("/hl/faults", &rule).await;
+    }
+}
+
+#[tokio::test]
 async fn everything_that_the_handle_does() {
     let town = Town::start().await;
     let (_, all) = town.ask("GET", "/", "").await;

@@ -85,7 +85,7 @@ const fn keyed(method: &'static str, path: &'static str, name: &'static str, han
 }
 
 /// Weights are those of the official SDK 18.1.0.
-const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     get("/fapi/v1/ping", "ping", (1, 1), market::ping),
     get("/fapi/v1/time", "time", (1, 1), market::time),
     get("/fapi/v1/exchangeInfo", "exchangeInfo", (1, 1), market::exchange_info),

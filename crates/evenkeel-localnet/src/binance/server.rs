@@ -12,7 +12,7 @@ use super::keys::PublicKey;
 use super::limits::{Limits, too_many};
 use super::params::Params;
 use super::refusals::Refusal;
-use super::routes::{Ask, Route, Security, route};
+use super::routes::{Ask, ROUTES, Route, Security, route};
 use super::settings::Move;
 use super::stream::Sockets;
 use crate::answer;
@@ -163,6 +163,10 @@ impl Venue for Server {
         let found = route(request.method(), &path);
         let name = found.as_ref().map_or_else(String::new, |route| route.name.to_owned());
         Call { path, name, is_write: found.is_some_and(|route| route.is_write()) }
+    }
+
+    fn calls() -> Vec<&'static str> {
+        ROUTES.iter().map(|route| route.name).collect()
     }
 
     fn account_of(&self, request: &Request<Bytes>) -> Option<String> {

@@ -143,6 +143,10 @@ impl Venue for Server {
         Call { path, name, is_write: request.method() != Method::GET }
     }
 
+    fn calls() -> Vec<&'static str> {
+        routes::ROUTES.iter().map(|route| route.name).collect()
+    }
+
     fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
         let key = request.headers().get("x-bx-apikey")?.to_str().ok()?;
         let account = self.floor.accounts.get(self.floor.account_of(key)?)?;

@@ -12,7 +12,7 @@ use super::envelope::{Answer, Refusal, bare, wrap};
 use super::limits::{Limits, Told, too_many};
 use super::params::Params;
 use super::protection::Protections;
-use super::routes::{Door, Endpoint, find};
+use super::routes::{Door, ENDPOINTS, Endpoint, find};
 use crate::answer;
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Floor, Listed};
@@ -206,8 +206,11 @@ impl Venue for Server {
 
     fn call(request: &Request<Bytes>) -> Call {
         let path = request.uri().path().to_owned();
-        let name = path.strip_prefix("/v5/").unwrap_or(&path).to_owned();
-        Call { name, is_write: request.method() == Method::POST, path }
+        Call { name: name_of(&path).to_owned(), is_write: request.method() == Method::POST, path }
+    }
+
+    fn calls() -> Vec<&'static str> {
+        ENDPOINTS.iter().map(|endpoint| name_of(endpoint.path)).collect()
     }
 
     fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
@@ -271,4 +274,9 @@ impl Venue for Server {
 
 fn number(value: u64) -> HeaderValue {
     HeaderValue::from(value)
+}
+
+/// What rules of faults call a call.
+fn name_of(path: &str) -> &str {
+    path.strip_prefix("/v5/").unwrap_or(path)
 }

@@ -8,6 +8,21 @@ use serde_json::Value;
 use super::msgpack::Writer;
 use super::numbers::wire_number;
 
+/// What an action is called.
+pub(crate) const ACTIONS: [&str; 11] = [
+    "order",
+    "cancel",
+    "cancelByCloid",
+    "modify",
+    "batchModify",
+    "updateLeverage",
+    "updateIsolatedMargin",
+    "topUpIsolatedOnlyMargin",
+    "scheduleCancel",
+    "noop",
+    "usdClassTransfer",
+];
+
 /// What a client asks to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -223,7 +238,11 @@ impl Action {
     pub(crate) fn parse(mut body: Value) -> Result<Self, String> {
         let fields = body.as_object_mut().ok_or("invalid type: expected an action")?;
         let kind = fields.remove("type").ok_or("missing field `type`")?;
-        match kind.as_str().ok_or("invalid type: expected a string in `type`")? {
+        let kind = kind.as_str().ok_or("invalid type: expected a string in `type`")?;
+        if !ACTIONS.contains(&kind) {
+            return Err(format!("unknown variant `{kind}`"));
+        }
+        match kind {
             "order" => typed(body).map(Self::Order),
             "cancel" => typed(body).map(Self::Cancel),
             "cancelByCloid" => typed(body).map(Self::CancelByCloid),

@@ -9,7 +9,9 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::account::{Account, Ids};
+use super::action::ACTIONS;
 use super::crypto::{Address, TestKey};
+use super::info::{QUESTIONS, QUESTIONS_ABOUT_USERS};
 use super::markets::{Listed, pool, quote};
 use super::nonces::Nonces;
 use super::numbers::usd;
@@ -172,6 +174,10 @@ impl Venue for Server {
         };
         let name = kind.and_then(Value::as_str).unwrap_or_default().to_owned();
         Call { path, name, is_write }
+    }
+
+    fn calls() -> Vec<&'static str> {
+        [&ACTIONS[..], &QUESTIONS, &QUESTIONS_ABOUT_USERS].concat()
     }
 
     fn account_of(&self, request: &Request<Bytes>) -> Option<String> {

@@ -189,3 +189,17 @@ fn a_request_that_arrives_twice_is_done_once() {
         assert_eq!(answer["status"], expected);
     }
 }
+
+#[test]
+fn every_call_that_rules_can_name_is_known() {
+    let mut bot = Bot::new(Server::builder());
+    for name in Server::calls() {
+        let body = json!({"type": name});
+        let asked = bot.server.ask(&body).err().unwrap_or_default();
+        let done = Action::parse(body).err().unwrap_or_default();
+        assert!(
+            !asked.contains("unknown variant") || !done.contains("unknown variant"),
+            "{name}: {asked}, {done}"
+        );
+    }
+}
