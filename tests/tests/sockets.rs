@@ -69,12 +69,17 @@ impl<V: Venue, C: Trade> Bench<V, C> {
 
     /// Buys at once; the identity of the order.
     async fn buy(&self, qty: &str, limit: &str, number: u8) -> ClientOrderId {
+        self.order(PositionSide::Net, qty, limit, number).await
+    }
+
+    /// The same for a leg.
+    async fn order(&self, leg: PositionSide, qty: &str, limit: &str, number: u8) -> ClientOrderId {
         let id = ClientOrderId::from_hash(&[number; 16]);
         let intent = OrderIntent {
             id,
             symbol: self.symbol.clone(),
             side: Side::Buy,
-            position_side: PositionSide::Net,
+            position_side: leg,
             qty: qty.parse().unwrap(),
             limit: limit.parse().unwrap(),
             tif: TimeInForce::Ioc,
@@ -165,6 +170,93 @@ mod hyperliquid {
     #[tokio::test]
     async fn a_bad_line_is_survived() {
         bench().await.on_a_bad_line("userNonFundingLedgerUpdates").await;
+    }
+}
+
+mod bingx {
+    use evenkeel_bingx::{BingX, Credentials, Environment};
+    use evenkeel_exchange::ErrorKind;
+    use evenkeel_localnet::bingx::{AccountSpec, Environment as Host, Server};
+
+    use super::*;
+
+    fn with_key(net: &Localnet<Server>, key: Option<&str>) -> BingX {
+        let access = net.with(|server| server.accounts().remove(0));
+        let variable = |name: &str| match name {
+            name if name.contains("SECRET") => access.get("secret").map(str::to_owned),
+            _ => key.or(access.get("key")).map(str::to_owned),
+        };
+        BingX::builder()
+            .environment(Environment::Demo)
+            .credentials(Credentials::from_variables(&variable).unwrap())
+            .base_url(net.base_url())
+            .build()
+            .unwrap()
+    }
+
+    fn connect(net: &Localnet<Server>) -> BingX {
+        with_key(net, None)
+    }
+
+    async fn bench(account: AccountSpec) -> Bench<Server, BingX> {
+        Bench::new(Server::builder().environment(Host::Demo).account(account), "SOL-USDT", connect).await
+    }
+
+    fn one_way() -> AccountSpec {
+        AccountSpec::named(NAME).cash("10000")
+    }
+
+    #[tokio::test]
+    async fn what_happens_is_told() {
+        let mut bench = bench(one_way()).await;
+        let (symbol, id) = (bench.symbol(), Some(bench.buy("2", "167", 1).await));
+        let order = Hint::Order { symbol: symbol.clone(), id };
+        let fill = Hint::Fill { symbol: symbol.clone(), id };
+        let position = Hint::Position { symbol: symbol.clone() };
+        // Taken in, and a moment later traded; then the money and the position.
+        let heard = bench.until(&[order.clone(), fill.clone(), Hint::Account, position.clone()]).await;
+        assert_eq!(heard, [order.clone(), order, fill, Hint::Account, position.clone()]);
+        // The settings that come again and again are no news; one that changed is.
+        bench.happen(&bench.leverage(3));
+        assert_eq!(bench.next().await, Hint::Setting { symbol: symbol.clone() });
+        bench.happen(&Event::ForeignTrade { symbol: bench.symbol.clone(), qty: "1".parse().unwrap() });
+        bench.until(&[Hint::Fill { symbol, id: None }, Hint::Account, position]).await;
+        bench.net.deposit(NAME, "100").unwrap();
+        assert_eq!(bench.next().await, Hint::Account);
+    }
+
+    #[tokio::test]
+    async fn a_hedged_account_is_told_likewise() {
+        let mut bench = bench(one_way().hedge()).await;
+        let (symbol, id) = (bench.symbol(), Some(bench.order(PositionSide::Long, "2", "167", 1).await));
+        let position = Hint::Position { symbol: symbol.clone() };
+        bench.until(&[Hint::Fill { symbol, id }, Hint::Account, position]).await;
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_is_survived() {
+        bench(one_way()).await.on_a_bad_line("ACCOUNT_UPDATE").await;
+    }
+
+    #[tokio::test]
+    async fn a_key_that_expired_is_asked_for_anew() {
+        let mut bench = bench(one_way()).await;
+        bench.net.advance(Duration::from_secs(3601));
+        // The key is asked for with a signature, and the venue's clock jumped an hour since it was last compared with ours.
+        let told = tokio::time::timeout(PATIENCE, bench.stream.next()).await.expect("an answer");
+        assert_eq!(told.unwrap_err().code(), Some("109400"));
+        bench.until(&[Hint::Resumed]).await;
+        bench.net.deposit(NAME, "1").unwrap();
+        bench.until(&[Hint::Account]).await;
+    }
+
+    #[tokio::test]
+    async fn a_refused_key_is_told() {
+        let net =
+            Localnet::start(Server::builder().environment(Host::Demo).account(one_way())).await.unwrap();
+        let mut stream = stream(&with_key(&net, Some("somebody-elses")));
+        let heard = tokio::time::timeout(PATIENCE, stream.next()).await.expect("an answer");
+        assert_eq!(heard.unwrap_err().kind(), ErrorKind::Auth);
     }
 }
 

@@ -14,6 +14,7 @@ mod envelope;
 mod fills;
 mod history;
 mod json;
+mod keys;
 mod limits;
 mod market;
 mod money;
@@ -28,6 +29,7 @@ mod refusals;
 mod routes;
 mod server;
 mod settings;
+mod stream;
 
 pub use crate::floor::{AccountSpec, ApiKey, Market};
 pub use builder::{Builder, Environment};

@@ -55,7 +55,9 @@ pub(crate) fn hear(text: &str, settings: &mut Settings) -> Heard {
             let positions = rows.iter().map(|row| Hint::Position { symbol: symbol(row) });
             std::iter::once(Hint::Account).chain(positions).collect()
         }
-        "ACCOUNT_CONFIG_UPDATE" => return setting(part("ac"), settings),
+        // Documents tell all settings under the first name again and again; clients were also sent them under the second
+        // one, which has accounts too.
+        "ACCOUNT_CONFIG_UPDATE" | "SNAPSHOT" => return setting(part("ac"), settings),
         "listenKeyExpired" => return Heard::Over("the listen key expired"),
         _ => return Heard::Nothing,
     };
@@ -145,6 +147,20 @@ mod tests {
         assert_eq!(hints(&push(2, "cross"), &mut seen), changed);
         assert_eq!(hints(&push(2, "isolated"), &mut seen), changed);
         assert_eq!(hints(&push(2, "isolated"), &mut seen), []);
+    }
+
+    #[test]
+    fn a_setting_that_was_told_in_a_snapshot_is_told_when_it_changes() {
+        let changed = [Hint::Setting { symbol: Some(Symbol::new("SOL-USDT").unwrap()) }];
+        let push = |name: &str, long: u32| json!({"e": name, "ac": {"s": "SOL-USDT", "l": long, "S": 9, "mt": "cross"}});
+        for (first, second) in [("SNAPSHOT", "ACCOUNT_CONFIG_UPDATE"), ("SNAPSHOT", "SNAPSHOT")] {
+            let mut seen = Settings::new();
+            assert_eq!(hints(&push(first, 12), &mut seen), []);
+            assert_eq!(hints(&push(second, 2), &mut seen), changed);
+        }
+        // What an account is at is no news.
+        let account = json!({"e": "SNAPSHOT", "a": {"B": [], "P": [{"s": "SOL-USDT"}]}});
+        assert_eq!(hints(&account, &mut Settings::new()), []);
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub(crate) fn check(
     request: &Request<Bytes>,
     params: &Params,
 ) -> Result<usize, Refusal> {
-    let key = request.headers().get("x-bx-apikey").and_then(|key| key.to_str().ok());
-    let index = key.and_then(|key| floor.account_of(key)).ok_or_else(Refusal::no_key)?;
+    let index = holder(floor, request)?;
     let account = floor.accounts.get(index).ok_or_else(Refusal::no_key)?;
     let signature = params.signature.as_deref().filter(|text| !text.is_empty());
     let signature = signature.ok_or_else(Refusal::no_signature)?;
@@ -34,4 +33,19 @@ pub(crate) fn check(
         return Err(Refusal::timestamp());
     }
     Ok(index)
+}
+
+/// Answers whose key a request has, where no signature is asked for. One that is there all the same is checked.
+pub(crate) fn keyed(
+    floor: &Floor,
+    now: Timestamp,
+    request: &Request<Bytes>,
+    params: &Params,
+) -> Result<usize, Refusal> {
+    if params.signature.is_some() { check(floor, now, request, params) } else { holder(floor, request) }
+}
+
+fn holder(floor: &Floor, request: &Request<Bytes>) -> Result<usize, Refusal> {
+    let key = request.headers().get("x-bx-apikey").and_then(|key| key.to_str().ok());
+    key.and_then(|key| floor.account_of(key)).ok_or_else(Refusal::no_key)
 }

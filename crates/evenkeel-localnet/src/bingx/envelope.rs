@@ -21,6 +21,8 @@ pub(crate) enum Reply {
     Top(Vec<(&'static str, Json)>),
     /// Alone.
     Bare(Json),
+    /// No word, only the status.
+    Nothing(StatusCode),
 }
 
 pub(crate) type Outcome = Result<Reply, Refusal>;
@@ -28,15 +30,20 @@ pub(crate) type Outcome = Result<Reply, Refusal>;
 /// The whole answer.
 pub(crate) fn response(outcome: Outcome, now: Timestamp, left: Option<Left>) -> Response<Bytes> {
     let (status, body) = match outcome {
-        Ok(Reply::Data(data)) => (StatusCode::OK, object! {"code": 0_u32, "msg": "", "data": data}),
-        Ok(Reply::Timed(data)) => {
-            (StatusCode::OK, object! {"code": 0_u32, "msg": "", "timestamp": now.0, "data": data})
+        Ok(Reply::Nothing(status)) => (status, String::new()),
+        Ok(Reply::Data(data)) => {
+            (StatusCode::OK, object! {"code": 0_u32, "msg": "", "data": data}.to_string())
         }
-        Ok(Reply::Top(fields)) => (StatusCode::OK, object! {"code": 0_u32, "msg": ""}.and(fields)),
-        Ok(Reply::Bare(body)) => (StatusCode::OK, body),
-        Err(refusal) => (refusal.status, refused(&refusal, now)),
+        Ok(Reply::Timed(data)) => {
+            (StatusCode::OK, object! {"code": 0_u32, "msg": "", "timestamp": now.0, "data": data}.to_string())
+        }
+        Ok(Reply::Top(fields)) => {
+            (StatusCode::OK, object! {"code": 0_u32, "msg": ""}.and(fields).to_string())
+        }
+        Ok(Reply::Bare(body)) => (StatusCode::OK, body.to_string()),
+        Err(refusal) => (refusal.status, refused(&refusal, now).to_string()),
     };
-    let mut response = answer::with(status, "application/json", Bytes::from(body.to_string()));
+    let mut response = answer::with(status, "application/json", Bytes::from(body));
     if let Some(left) = left {
         let headers = response.headers_mut();
         headers.insert("x-ratelimit-requests-remain", HeaderValue::from(left.requests));

@@ -22,6 +22,14 @@ impl Json {
         Json::Number(crate::floor::text(value))
     }
 
+    /// A field.
+    pub(crate) fn get(&self, name: &str) -> Option<&Json> {
+        match self {
+            Json::Object(fields) => fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
     /// With more fields.
     pub(crate) fn and(self, more: Vec<(&'static str, Json)>) -> Self {
         match self {

@@ -113,7 +113,7 @@ impl Server {
         Ok(Reply::Timed(Json::List(rows)))
     }
 
-    fn quote_of(&self, market: &Listed) -> Quote {
+    pub(crate) fn quote_of(&self, market: &Listed) -> Quote {
         let at_start = Quote { mark: market.mark, bid: None, ask: None };
         self.floor.quote(&market.symbol).unwrap_or(at_start)
     }
@@ -167,7 +167,7 @@ impl Server {
     }
 
     /// What happened in the day before is made up from where the price began.
-    fn ticker_row(&self, market: &Listed) -> Json {
+    pub(crate) fn ticker_row(&self, market: &Listed) -> Json {
         let (ticks, lots) = (Listed::decimals(market.tick.get()), Listed::decimals(market.lot));
         let quote = self.quote_of(market);
         let (last, open) = (quote.mark.get(), market.mark.get());
@@ -220,10 +220,22 @@ impl Server {
         })
     }
 
-    /// The best prices, and what is made up behind them: a tick apart, ten coins each.
     pub(crate) fn depth(&mut self, asked: &Asked) -> Outcome {
         let market = self.market(&asked.params)?;
         let levels = asked.params.integer("limit")?.unwrap_or(LEVELS).min(MAX_LEVELS);
+        let (bids, asks) = self.levels(market, levels);
+        Ok(Reply::Data(object! {
+            "T": self.floor.now.0,
+            "bids": bids.clone(),
+            "asks": asks.clone(),
+            "bidsCoin": bids,
+            "asksCoin": asks,
+        }))
+    }
+
+    /// Bids and asks: the best prices, and what is made up behind them, a tick apart, ten coins each. Asks come with the
+    /// highest first.
+    pub(crate) fn levels(&self, market: &Listed, levels: u64) -> (Vec<Json>, Vec<Json>) {
         let quote = self.quote_of(market);
         let (tick, ticks) = (market.tick.get(), Listed::decimals(market.tick.get()));
         let size = cut(Decimal::TEN, Listed::decimals(market.lot));
@@ -237,15 +249,8 @@ impl Server {
         };
         let bids = side(quote.bid, Decimal::ZERO.minus(tick).unwrap_or(tick));
         let mut asks = side(quote.ask, tick);
-        // Asks come with the highest first.
         asks.reverse();
-        Ok(Reply::Data(object! {
-            "T": self.floor.now.0,
-            "bids": bids.clone(),
-            "asks": asks.clone(),
-            "bidsCoin": bids,
-            "asksCoin": asks,
-        }))
+        (bids, asks)
     }
 
     pub(crate) fn open_interest(&mut self, asked: &Asked) -> Outcome {

@@ -112,7 +112,7 @@ impl Server {
             "executedQty": cut(done.qty.get(), lots),
             "avgPrice": cut(done.average.map_or(Decimal::ZERO, Price::get), ticks),
             "cumQuote": crate::floor::places(done.value.get(), 0),
-            "stopPrice": stop_price(&wish.kind, ticks),
+            "stopPrice": stop_price(&wish.kind, ticks).unwrap_or_default(),
             "profit": money(profit.get()),
             "commission": fee,
             "status": shown.status(world),
@@ -164,7 +164,7 @@ impl Server {
 }
 
 /// The size that was given with an order that covers a whole position.
-fn formal(wish: &Wish) -> Decimal {
+pub(crate) fn formal(wish: &Wish) -> Decimal {
     word(wish, "quantity").parse().unwrap_or(Decimal::ZERO)
 }
 
@@ -174,7 +174,7 @@ fn asked_to_reduce(wish: &Wish) -> bool {
     said && !closes_only(word(wish, "type"))
 }
 
-fn price(wish: &Wish, kind: &str, list: List, ticks: u32) -> String {
+pub(crate) fn price(wish: &Wish, kind: &str, list: List, ticks: u32) -> String {
     match (&wish.kind, kind, list) {
         (Kind::Limit(price), ..) => cut(price.get(), ticks),
         (Kind::Trigger(trigger), ..) => cut(trigger.limit.map_or(Decimal::ZERO, Price::get), ticks),
@@ -185,10 +185,10 @@ fn price(wish: &Wish, kind: &str, list: List, ticks: u32) -> String {
     }
 }
 
-fn stop_price(kind: &Kind, ticks: u32) -> String {
+pub(crate) fn stop_price(kind: &Kind, ticks: u32) -> Option<String> {
     match kind {
-        Kind::Trigger(trigger) => cut(trigger.at.get(), ticks),
-        _ => String::new(),
+        Kind::Trigger(trigger) => Some(cut(trigger.at.get(), ticks)),
+        _ => None,
     }
 }
 

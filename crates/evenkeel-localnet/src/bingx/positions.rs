@@ -70,7 +70,7 @@ impl Server {
     }
 
     /// Closed profit, fees and funding since it was opened.
-    fn realised(&self, account: &Account, held: &Held) -> Usd {
+    pub(crate) fn realised(&self, account: &Account, held: &Held) -> Usd {
         let earned = account.earned.get(&(held.symbol.clone(), held.leg)).copied().unwrap_or_default();
         let paid = held.realised.minus(earned.fees);
         paid.and_then(|sum| sum.plus(earned.funding)).unwrap_or(held.realised)

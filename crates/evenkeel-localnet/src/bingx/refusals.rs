@@ -40,6 +40,12 @@ impl Refusal {
         Self::new(109_400, "timestamp is invalid")
     }
 
+    /// Where a socket is asked for with a listen key that is none. The code and its words are the venue's for a failed
+    /// authentication; the status is not recorded.
+    pub(crate) fn listen_key() -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, ..Self::new(100_401, "AUTHENTICATION_FAIL") }
+    }
+
     pub(crate) fn no_such_path() -> Self {
         Self::new(100_404, "this api is not exist")
     }

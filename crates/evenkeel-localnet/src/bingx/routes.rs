@@ -13,6 +13,9 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     pub(crate) name: &'static str,
     pub(crate) per_second: u32,
+    /// Whether its key is enough. Documents of 2026 have listen keys signed, older ones have them not, and clients that do
+    /// not sign get theirs.
+    pub(crate) keyed: bool,
     pub(crate) act: fn(&mut Server, &Asked) -> Outcome,
 }
 
@@ -26,7 +29,7 @@ pub(crate) fn find(request: &Request<Bytes>) -> Result<&'static Route, Refusal> 
 }
 
 const fn public(path: &'static str, name: &'static str, act: fn(&mut Server, &Asked) -> Outcome) -> Route {
-    Route { method: "GET", path, name, per_second: 0, act }
+    Route { method: "GET", path, name, per_second: 0, keyed: false, act }
 }
 
 const fn get(
@@ -35,7 +38,7 @@ const fn get(
     per_second: u32,
     act: fn(&mut Server, &Asked) -> Outcome,
 ) -> Route {
-    Route { method: "GET", path, name, per_second, act }
+    Route { method: "GET", path, name, per_second, keyed: false, act }
 }
 
 const fn post(
@@ -44,7 +47,7 @@ const fn post(
     per_second: u32,
     act: fn(&mut Server, &Asked) -> Outcome,
 ) -> Route {
-    Route { method: "POST", path, name, per_second, act }
+    Route { method: "POST", path, name, per_second, keyed: false, act }
 }
 
 const fn delete(
@@ -53,7 +56,11 @@ const fn delete(
     per_second: u32,
     act: fn(&mut Server, &Asked) -> Outcome,
 ) -> Route {
-    Route { method: "DELETE", path, name, per_second, act }
+    Route { method: "DELETE", path, name, per_second, keyed: false, act }
+}
+
+const fn stream(method: &'static str, name: &'static str, act: fn(&mut Server, &Asked) -> Outcome) -> Route {
+    Route { method, path: "/openApi/user/auth/userDataStream", name, per_second: 2, keyed: true, act }
 }
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -116,6 +123,9 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/openApi/swap/v2/trade/allFillOrders", "allFillOrders", 5, Server::all_fill_orders),
     get("/openApi/swap/v2/trade/fillHistory", "fillHistory", 5, Server::fill_history),
     get("/openApi/swap/v2/trade/forceOrders", "forceOrders", 10, Server::force_orders),
+    stream("POST", "userDataStream", Server::listen_key),
+    stream("PUT", "userDataStreamKeep", Server::keep_listen_key),
+    stream("DELETE", "userDataStreamClose", Server::close_listen_key),
     get("/openApi/spot/v1/account/balance", "spotBalance", 5, Server::spot_balance),
     post("/openApi/api/asset/v1/transfer", "transfer", 2, Server::transfer),
     post("/openApi/swap/v1/trade/getVst", "getVst", 1, Server::get_vst),

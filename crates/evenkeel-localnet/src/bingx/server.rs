@@ -8,12 +8,15 @@ use http::{Method, Request, Response, StatusCode};
 use super::auth;
 use super::desk::Desk;
 use super::envelope::{Outcome, response};
+use super::keys::ListenKeys;
 use super::limits::{Left, Limits};
 use super::params::Params;
 use super::refusals::Refusal;
 use super::routes::{self, Route};
+use super::stream::{self, Sockets};
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Figures, Floor, Listed};
+use crate::stream::{Push, SocketId};
 use crate::venue::{Access, Call, Venue};
 
 /// The venue. Pure: see [`Venue`].
@@ -24,6 +27,8 @@ pub struct Server {
     /// One for each account of the floor.
     pub(crate) desks: Vec<Desk>,
     limits: Limits,
+    pub(crate) keys: ListenKeys,
+    pub(crate) sockets: Sockets,
 }
 
 /// A request that was understood.
@@ -37,7 +42,8 @@ pub(crate) struct Asked {
 impl Server {
     pub(crate) fn new(demo: bool, floor: Floor) -> Self {
         let desks = floor.accounts.iter().map(|_| Desk::default()).collect();
-        Self { demo, floor, desks, limits: Limits::default() }
+        let (limits, keys, sockets) = (Limits::default(), ListenKeys::default(), Sockets::default());
+        Self { demo, floor, desks, limits, keys, sockets }
     }
 
     /// The key of an account, by the account's name.
@@ -110,7 +116,8 @@ impl Server {
 
     fn signed(&mut self, route: &Route, request: &Request<Bytes>, params: Params) -> (Outcome, Option<Left>) {
         let now = self.floor.now;
-        let account = match auth::check(&self.floor, now, request, &params) {
+        let check = if route.keyed { auth::keyed } else { auth::check };
+        let account = match check(&self.floor, now, request, &params) {
             Ok(account) => account,
             Err(refusal) => return (Err(refusal), None),
         };
@@ -132,6 +139,28 @@ impl Venue for Server {
         self.advance_to(now);
         let (outcome, left) = self.answer(&request);
         response(outcome, self.floor.now, left)
+    }
+
+    fn open(&mut self, now: Timestamp, socket: SocketId, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        if request.uri().path() != stream::PATH {
+            return Some(self.handle(now, request));
+        }
+        self.advance_to(now);
+        let refused = self.open_socket(socket, &request).err()?;
+        Some(response(Err(refused), self.floor.now, None))
+    }
+
+    fn hear(&mut self, now: Timestamp, socket: SocketId, text: &str) {
+        self.advance_to(now);
+        self.heard(socket, text);
+    }
+
+    fn close(&mut self, socket: SocketId) {
+        self.sockets.close(socket);
+    }
+
+    fn pushes(&mut self) -> Vec<Push> {
+        self.news()
     }
 
     fn call(request: &Request<Bytes>) -> Call {

@@ -5,6 +5,8 @@
 mod orders;
 mod refusals;
 mod shapes;
+mod sockets;
 mod support;
 mod time;
+mod topics;
 mod vectors;

@@ -283,7 +283,8 @@ fn no_request_panics() {
                     bot.pass(1000);
                     let answer = bot.raw(route.method, path, &params);
                     let parsed: Result<Value, _> = serde_json::from_slice(answer.body());
-                    assert!(parsed.is_ok(), "{path} {name}={odd}: {:?}", answer.body());
+                    let silent = route.keyed && answer.body().is_empty();
+                    assert!(parsed.is_ok() || silent, "{path} {name}={odd}: {:?}", answer.body());
                 }
             }
         }
