@@ -316,3 +316,73 @@ mod binance {
         bench.until(&[Hint::Account]).await;
     }
 }
+
+mod bybit {
+    use evenkeel_bybit::{Bybit, Credentials, Environment};
+    use evenkeel_exchange::ErrorKind;
+    use evenkeel_localnet::bybit::{AccountSpec, Server};
+
+    use super::*;
+
+    fn builder() -> impl Blueprint<Venue = Server> {
+        Server::builder().account(AccountSpec::named(NAME).cash("10000"))
+    }
+
+    fn with_secret(net: &Localnet<Server>, secret: &str) -> Bybit {
+        let access = net.with(|server| Venue::accounts(server).remove(0));
+        let variable = |name: &str| match name {
+            name if name.contains("SECRET") => Some(secret.to_owned()),
+            _ => access.get("key").map(str::to_owned),
+        };
+        Bybit::builder()
+            .environment(Environment::Testnet)
+            .credentials(Credentials::from_variables(&variable).unwrap())
+            .base_url(net.base_url())
+            .build()
+            .unwrap()
+    }
+
+    fn connect(net: &Localnet<Server>) -> Bybit {
+        let secret = net.with(|server| server.key(NAME).unwrap().secret().to_owned());
+        with_secret(net, &secret)
+    }
+
+    async fn bench() -> Bench<Server, Bybit> {
+        Bench::new(builder(), "SOLUSDT", connect).await
+    }
+
+    #[tokio::test]
+    async fn what_happens_is_told() {
+        let mut bench = bench().await;
+        let (symbol, id) = (bench.symbol(), Some(bench.buy("2", "167", 1).await));
+        let (order, fill) =
+            (Hint::Order { symbol: symbol.clone(), id }, Hint::Fill { symbol: symbol.clone(), id });
+        let position = Hint::Position { symbol: symbol.clone() };
+        // What the leverage was before the first word about the position nobody knows.
+        let setting = Hint::Setting { symbol: symbol.clone() };
+        let heard = bench.until(&[Hint::Account]).await;
+        assert_eq!(heard, [order, fill, position.clone(), setting.clone(), Hint::Account]);
+        // Settings are told with the position alone.
+        bench.happen(&bench.leverage(3));
+        assert_eq!(bench.until(&[Hint::Account]).await, [position.clone(), setting, Hint::Account]);
+        bench.happen(&Event::ForeignTrade { symbol: bench.symbol.clone(), qty: "1".parse().unwrap() });
+        let heard = bench.until(&[Hint::Account]).await;
+        assert_eq!(heard, [Hint::Fill { symbol, id: None }, position, Hint::Account]);
+        // Funding is told as an execution, and as money.
+        bench.net.advance(Duration::from_secs(8 * 3600));
+        assert_eq!([bench.next().await, bench.next().await], [Hint::Account, Hint::Account]);
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_is_survived() {
+        bench().await.on_a_bad_line("wallet").await;
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_refused_is_told_as_such() {
+        let net = Localnet::start(builder()).await.unwrap();
+        let mut stream = stream(&with_secret(&net, "another"));
+        let told = tokio::time::timeout(PATIENCE, stream.next()).await.expect("an error").unwrap_err();
+        assert_eq!((told.kind(), told.message()), (ErrorKind::Auth, "Params Error"));
+    }
+}

@@ -25,6 +25,7 @@ mod refusals;
 mod routes;
 mod server;
 mod settings;
+mod stream;
 
 pub use crate::floor::{AccountSpec, ApiKey, Market};
 pub use builder::Builder;

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_exchange::Hint;
+use evenkeel_exchange::{ErrorKind, Hint};
+use evenkeel_http::Failure;
 use evenkeel_http::feed::Heard;
 use evenkeel_types::{ClientOrderId, Symbol};
 use serde_json::{Value, json};
+
+use crate::error::{classify, refusal};
 
 /// What keeps the connection open.
 pub(crate) const PING: &str = r#"{"op":"ping"}"#;
@@ -27,15 +30,22 @@ pub(crate) fn login(key: &str, expires: u64, signature: &str) -> String {
 /// Reads one message.
 ///
 /// # Errors
-/// Code and text of the venue where it refuses login or subscription.
-pub(crate) fn hear(text: &str, leverages: &mut Leverages) -> Result<Heard, (String, String)> {
+/// Where the venue refuses login or subscription.
+pub(crate) fn hear(text: &str, leverages: &mut Leverages) -> Result<Heard, Failure> {
     let Ok(message) = serde_json::from_str::<Value>(text) else { return Ok(Heard::UNREADABLE) };
     let word = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
     match word("op") {
-        "auth" | "subscribe" if message.get("success") == Some(&Value::Bool(false)) => {
-            let code = message.get("retCode").map(Value::to_string).unwrap_or_default();
+        op @ ("auth" | "subscribe") if message.get("success") == Some(&Value::Bool(false)) => {
+            let code = message.get("retCode").map(Value::to_string);
             let said = if word("retMsg").is_empty() { word("ret_msg") } else { word("retMsg") };
-            return Err((code, said.to_owned()));
+            let mut failure = refusal(code.as_deref().unwrap_or_default(), said);
+            // A login is refused without a code, whatever is wrong with it: the key, its signature, or the end of it, which
+            // follows the venue's own clock.
+            if op == "auth" && code.as_deref().and_then(classify).is_none() {
+                failure.kind = ErrorKind::Auth;
+            }
+            failure.code = code.and(failure.code);
+            return Err(failure);
         }
         "auth" => return Ok(Heard::Say(vec![json!({"op": "subscribe", "args": TOPICS}).to_string()])),
         "subscribe" => return Ok(Heard::Begun),
@@ -110,12 +120,30 @@ mod tests {
         assert!(matches!(hear(stands, none).unwrap(), Heard::Begun));
         let refused =
             r#"{"op":"auth","success":false,"retCode":10003,"retMsg":"Invalid apikey","connId":"x"}"#;
-        assert_eq!(hear(refused, none).unwrap_err(), ("10003".to_owned(), "Invalid apikey".to_owned()));
+        let failure = hear(refused, none).unwrap_err();
+        assert_eq!((failure.kind, failure.code.as_deref()), (ErrorKind::Auth, Some("10003")));
+        assert_eq!(failure.message, "Invalid apikey");
         assert!(matches!(hear(r#"{"op":"pong","args":["1"]}"#, none).unwrap(), Heard::Nothing));
         for text in ["", "hello", r#"{"topic":"order","data":[{"symbol":"SOL"#] {
             let heard = hear(text, none).unwrap();
             assert!(matches!(heard, Heard::Over("a message cannot be read")), "{text}");
         }
+    }
+
+    /// As the venue refuses it today: of an unknown key, another signature and a login that came late it says the same.
+    #[test]
+    fn a_login_that_is_refused_without_a_code_is_about_the_key() {
+        let none = &mut Leverages::new();
+        let login = r#"{"success":false,"ret_msg":"Params Error","op":"auth","conn_id":"x"}"#;
+        let failure = hear(login, none).unwrap_err();
+        assert_eq!(
+            (failure.kind, &failure.code, &*failure.message),
+            (ErrorKind::Auth, &None, "Params Error")
+        );
+        let busy = r#"{"success":false,"retCode":10006,"retMsg":"Too many visits!","op":"auth"}"#;
+        assert_eq!(hear(busy, none).unwrap_err().kind, ErrorKind::RateLimited);
+        let topics = r#"{"success":false,"ret_msg":"error:handler not found","op":"subscribe"}"#;
+        assert_eq!(hear(topics, none).unwrap_err().kind, ErrorKind::Unclassified);
     }
 
     #[test]

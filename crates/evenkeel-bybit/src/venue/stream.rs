@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_exchange::{Operation, Result, Stream, Subscription};
-use evenkeel_http::Failure;
 use evenkeel_http::feed::{Dial, Feed, Heard, Job, Message, Protocol, Rhythm};
 
 use super::reader::Reader;
 use super::rules::Accounts;
 use crate::decode::stream::{Leverages, PING, hear};
-use crate::error::refusal;
 
 /// How long the signature of a login lasts. It is used at once.
 const LOGIN_VALID: Duration = Duration::from_secs(10);
@@ -56,10 +54,9 @@ impl Protocol for Private {
             Message::Binary(_) => return Heard::UNREADABLE,
             Message::Alive => return Heard::Nothing,
         };
-        hear(text, &mut self.leverages).unwrap_or_else(|(code, text)| {
+        hear(text, &mut self.leverages).unwrap_or_else(|failure| {
             let plumbing = &self.accounts.plumbing;
-            let failure: Failure = plumbing.redacted(refusal(&code, &text));
-            Heard::Refused(plumbing.error(Operation::Stream, &failure.unwritten()))
+            Heard::Refused(plumbing.error(Operation::Stream, &plumbing.redacted(failure).unwritten()))
         })
     }
 

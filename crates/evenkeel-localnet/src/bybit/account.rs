@@ -11,7 +11,7 @@ use super::server::Server;
 use crate::floor::{Account, Figures, Held};
 
 /// Where the numbers of users begin.
-const FIRST_USER: u64 = 24_600_000;
+pub(super) const FIRST_USER: u64 = 24_600_000;
 
 pub(super) fn internal() -> Refusal {
     Refusal::new(10016, "System error. Please try again later.")
@@ -75,6 +75,13 @@ impl Server {
         }
         let row = self.coin_row(account, &figures, &coin);
         Ok(json!({"list": [self.wallet(account, &figures, &[row])]}).into())
+    }
+
+    /// The account with its one coin, as the stream tells it.
+    pub(super) fn whole_wallet(&self, place: usize) -> Option<Value> {
+        let (account, figures) = self.figures(place).ok()?;
+        let coin = self.coin_row(account, &figures, account.coin.0.as_str());
+        Some(self.wallet(account, &figures, &[coin]))
     }
 
     fn margins(&self, figures: &Figures) -> (Usd, Usd) {
@@ -190,7 +197,7 @@ impl Server {
         Ok(json!({"dcpInfos": rows}).into())
     }
 
-    /// The window is kept and shown. What would start it, a private stream that breaks, does not exist here.
+    /// The window is kept and shown. What would start it, the end of a stream that listens to `dcp`, does not exist here.
     pub(super) fn set_dcp(&mut self, caller: &Caller, params: &Params) -> Answer {
         let product = params.text("product")?.unwrap_or("OPTIONS").to_owned();
         if !matches!(product.as_str(), "OPTIONS" | "DERIVATIVES" | "SPOT") {

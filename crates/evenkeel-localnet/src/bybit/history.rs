@@ -52,7 +52,7 @@ pub(super) fn paid_for(server: &Server, row: &Income) -> Option<(Symbol, Qty, De
     Some((symbol, qty, rate.get(), mark))
 }
 
-fn execution(account: &Account, fill: &FillRow) -> Value {
+pub(super) fn execution(account: &Account, fill: &FillRow) -> Value {
     let ticket = account.tickets.get(&fill.order);
     let word = |name: &str| {
         let words = ticket.and_then(|ticket| ticket.wish.words.get(name));
@@ -79,7 +79,7 @@ fn execution(account: &Account, fill: &FillRow) -> Value {
     })
 }
 
-fn funding(server: &Server, row: &Income) -> Option<Value> {
+pub(super) fn funding(server: &Server, row: &Income) -> Option<Value> {
     let (symbol, qty, rate, mark) = paid_for(server, row)?;
     let id = uuid(Of::Payment, row.id);
     Some(json!({
@@ -165,6 +165,23 @@ fn closed(account: &Account) -> BTreeMap<u64, (FillRow, Closed)> {
         }
     }
     rows
+}
+
+fn money(value: Decimal) -> String {
+    Usd::new(value).map_or_else(|_| "0".to_owned(), usd)
+}
+
+/// What orders brought that closed something, as in [`Server::closed_pnl`]. Where none of them traded nothing is looked for.
+pub(super) fn closed_profits(account: &Account, orders: &[u64]) -> BTreeMap<u64, String> {
+    let traded = |id: &u64| {
+        let ticket = account.tickets.get(id);
+        ticket.is_some_and(|ticket| ticket.done(&account.world).qty.is_positive())
+    };
+    if !orders.iter().any(traded) {
+        return BTreeMap::new();
+    }
+    let meant = closed(account).into_iter().filter(|(id, _)| orders.contains(id));
+    meant.map(|(id, (_, closed))| (id, money(closed.profit))).collect()
 }
 
 impl Server {
@@ -253,7 +270,6 @@ impl Server {
             || "1".to_owned(),
             |market| text(self.leverage_of(account, market, fill.leg, None).get()),
         );
-        let money = |value: Decimal| Usd::new(value).map_or_else(|_| "0".to_owned(), usd);
         json!({
             "symbol": fill.symbol.as_str(), "orderId": word("orderId"), "side": word("side"), "qty": word("orderQty"),
             "orderPrice": word("orderPrice"), "orderType": word("orderType"), "execType": word("execType"),

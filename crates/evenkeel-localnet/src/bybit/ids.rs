@@ -10,6 +10,7 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(super) enum Of {
     Order,
     Execution,
+    Message,
     Payment,
 }
 
@@ -20,6 +21,7 @@ pub(super) fn uuid(of: Of, number: u64) -> String {
     hash.update(match of {
         Of::Order => b"order".as_slice(),
         Of::Execution => b"execution",
+        Of::Message => b"message",
         Of::Payment => b"payment",
     });
     hash.update(spread);

@@ -78,7 +78,7 @@ impl Server {
         Ok(json!({"category": category.name(), "list": rows}).into())
     }
 
-    fn ticker(&self, market: &Listed) -> Option<Value> {
+    pub(super) fn ticker(&self, market: &Listed) -> Option<Value> {
         let quote = self.floor.quote(&market.symbol)?;
         let mark = price(market, quote.mark);
         let before = price(market, market.mark);
@@ -137,20 +137,13 @@ impl Server {
         let quote =
             self.floor.quote(&market.symbol).ok_or_else(|| Refusal::symbol(market.symbol.as_str()))?;
         let depth = size(market, market.max_qty);
-        let levels = |best: Option<Price>, step: Decimal| {
-            let mut rows = Vec::new();
-            let mut next = best;
-            while let Some(at) = next.filter(|_| rows.len() < limit) {
-                rows.push(json!([price(market, at), depth]));
-                next = at.get().plus(step).and_then(Price::new).ok();
-            }
-            rows
+        let rows = |prices: Vec<Price>| -> Vec<Value> {
+            prices.into_iter().map(|at| json!([price(market, at), depth])).collect()
         };
-        let tick = market.tick.get();
-        let down = Decimal::ZERO.minus(tick).unwrap_or_default();
+        let [bids, asks] = levels(market, [quote.bid, quote.ask], limit);
         let now = self.floor.now.0;
         Ok(json!({
-            "s": market.symbol.as_str(), "b": levels(quote.bid, down), "a": levels(quote.ask, tick),
+            "s": market.symbol.as_str(), "b": rows(bids), "a": rows(asks),
             "ts": now, "u": now, "seq": now, "cts": now,
         })
         .into())
@@ -190,6 +183,17 @@ impl Server {
         let symbol = params.text("symbol")?.unwrap_or_default().to_owned();
         Ok(json!({"category": category.name(), "symbol": symbol, "list": []}).into())
     }
+}
+
+/// Prices of the book from the best ones on: bids, asks.
+pub(super) fn levels(market: &Listed, best: [Option<Price>; 2], limit: usize) -> [Vec<Price>; 2] {
+    let up = market.tick.get();
+    let down = Decimal::ZERO.minus(up).unwrap_or_default();
+    let side = |best: Option<Price>, step: Decimal| {
+        std::iter::successors(best, |at| at.get().plus(step).and_then(Price::new).ok()).take(limit).collect()
+    };
+    let [bid, ask] = best;
+    [side(bid, down), side(ask, up)]
 }
 
 fn open_value(market: &Listed, mark: Price) -> Option<String> {

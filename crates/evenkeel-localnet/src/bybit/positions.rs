@@ -12,7 +12,7 @@ use super::params::{Category, Params, encode_cursor};
 use super::server::Server;
 use crate::floor::{Account, Figures, Held, Kind, Listed, Ticket};
 
-const FIRST_SEQ: u64 = 140_612_148_849_382;
+pub(super) const FIRST_SEQ: u64 = 140_612_148_849_382;
 
 /// The venue's number of a leg.
 pub(super) fn position_idx(leg: PositionSide) -> u8 {

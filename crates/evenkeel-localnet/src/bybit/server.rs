@@ -13,9 +13,11 @@ use super::limits::{Limits, Told, too_many};
 use super::params::Params;
 use super::protection::Protections;
 use super::routes::{Door, ENDPOINTS, Endpoint, find};
+use super::stream::Sockets;
 use crate::answer;
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Floor, Listed};
+use crate::stream::{Push, SocketId};
 use crate::venue::{Access, Call, Venue};
 
 /// The venue. Pure: see [`Venue`].
@@ -33,6 +35,7 @@ pub struct Server {
     pub(super) windows: BTreeMap<(usize, String), u64>,
     /// Transfers that were made, by account and the client's id.
     pub(super) transfers: BTreeMap<(usize, String), Timestamp>,
+    pub(super) sockets: Sockets,
 }
 
 impl Server {
@@ -48,6 +51,7 @@ impl Server {
             protections: Protections::default(),
             windows: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            sockets: Sockets::default(),
         }
     }
 
@@ -202,6 +206,27 @@ impl Venue for Server {
             headers.insert("x-bapi-limit-reset-timestamp", number(told.reset.0));
         }
         response
+    }
+
+    fn open(&mut self, now: Timestamp, socket: SocketId, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        self.advance_to(now);
+        if self.open_socket(socket, request.uri().path()) {
+            return None;
+        }
+        Some(self.handle(now, request))
+    }
+
+    fn hear(&mut self, now: Timestamp, socket: SocketId, text: &str) {
+        self.advance_to(now);
+        self.heard(socket, text);
+    }
+
+    fn close(&mut self, socket: SocketId) {
+        self.sockets.close(socket);
+    }
+
+    fn pushes(&mut self) -> Vec<Push> {
+        self.news()
     }
 
     fn call(request: &Request<Bytes>) -> Call {

@@ -46,7 +46,7 @@ fn is_quoted(recorded: &Value) -> bool {
 }
 
 /// `missing` and `extra` are path endings that may differ.
-fn compare(ours: &Value, recorded: &[&str], missing: &[&str], extra: &[&str]) {
+pub(super) fn compare(ours: &Value, recorded: &[&str], missing: &[&str], extra: &[&str]) {
     let sent_shape = shape_of(ours);
     let listed = |list: &[&str], path: &str| list.iter().any(|end| path.ends_with(end));
     let mut all = BTreeSet::new();
