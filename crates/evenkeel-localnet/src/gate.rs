@@ -189,7 +189,7 @@ impl<V: Venue> Gate<V> {
                 if applied {
                     let _unheard = self.handle(now, request);
                 }
-                Some(V::failure(status))
+                Some(V::failure(now, status))
             }
             Fate::Words(status, body, applied) => {
                 if applied {
@@ -197,8 +197,8 @@ impl<V: Venue> Gate<V> {
                 }
                 Some(answer::json_text(status, body))
             }
-            Fate::TooMany => Some(V::too_many_requests()),
-            Fate::Maintained => Some(V::maintenance()),
+            Fate::TooMany => Some(V::too_many_requests(now)),
+            Fate::Maintained => Some(V::maintenance(now)),
             Fate::Behind(rules) => Some(self.handle_behind(now, request, &rules)),
             Fate::Twice(heard) => {
                 let first = self.handle(now, request.clone());

@@ -54,17 +54,18 @@ pub trait Venue: Clone + Send + 'static {
         None
     }
 
-    /// The venue's own answer to too many requests.
-    fn too_many_requests() -> Response<Bytes>;
+    /// The venue's own answer to too many requests, at this moment.
+    fn too_many_requests(now: Timestamp) -> Response<Bytes>;
 
     /// The venue's own answer to everything while it is being maintained; 503 in words unless told otherwise.
-    fn maintenance() -> Response<Bytes> {
-        Self::failure(StatusCode::SERVICE_UNAVAILABLE)
+    fn maintenance(now: Timestamp) -> Response<Bytes> {
+        Self::failure(now, StatusCode::SERVICE_UNAVAILABLE)
     }
 
     /// What the venue says with a status of 400 to 599 when it is its server that fails, not the request; the status in
     /// words unless told otherwise.
-    fn failure(status: StatusCode) -> Response<Bytes> {
+    fn failure(now: Timestamp, status: StatusCode) -> Response<Bytes> {
+        let _ = now;
         answer::text(status, status.canonical_reason().unwrap_or_default())
     }
 

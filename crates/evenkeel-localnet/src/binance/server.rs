@@ -175,7 +175,7 @@ impl Venue for Server {
     }
 
     /// Nothing is said here of what became of the request: where the venue knows that it failed, it has other words.
-    fn failure(status: StatusCode) -> Response<Bytes> {
+    fn failure(_: Timestamp, status: StatusCode) -> Response<Bytes> {
         let (code, text) = match status {
             StatusCode::SERVICE_UNAVAILABLE => {
                 (-1000, "Unknown error, please check your request or try again later.")
@@ -189,7 +189,7 @@ impl Venue for Server {
         Refusal::new(code, text).with(status).response()
     }
 
-    fn maintenance() -> Response<Bytes> {
+    fn maintenance(_: Timestamp) -> Response<Bytes> {
         Refusal::new(-1000, "Service Unavailable.").with(StatusCode::SERVICE_UNAVAILABLE).response()
     }
 
@@ -208,7 +208,7 @@ impl Venue for Server {
         self.floor.accounts.iter_mut().map(|account| (account.name.clone(), &mut account.world)).collect()
     }
 
-    fn too_many_requests() -> Response<Bytes> {
+    fn too_many_requests(_: Timestamp) -> Response<Bytes> {
         let mut response = too_many().response();
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         response

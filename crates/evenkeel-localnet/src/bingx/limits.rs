@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evenkeel_types::Timestamp;
 
 /// Length of a window.
-const WINDOW: u64 = 1000;
+pub(crate) const WINDOW: u64 = 1000;
 
 /// What the headers say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

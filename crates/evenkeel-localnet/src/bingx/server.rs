@@ -9,7 +9,7 @@ use super::auth;
 use super::desk::Desk;
 use super::envelope::{Outcome, response};
 use super::keys::ListenKeys;
-use super::limits::{Left, Limits};
+use super::limits::{Left, Limits, WINDOW};
 use super::params::Params;
 use super::refusals::Refusal;
 use super::routes::{self, Route};
@@ -183,10 +183,10 @@ impl Venue for Server {
     }
 
     /// Nothing is said here of what became of the request.
-    fn failure(status: StatusCode) -> Response<Bytes> {
+    fn failure(now: Timestamp, status: StatusCode) -> Response<Bytes> {
         let text = "Internal system error, please try again later.";
         let refusal = Refusal { status, ..Refusal::new(100_500, text) };
-        response(Err(refusal), Timestamp(0), None)
+        response(Err(refusal), now, None)
     }
 
     fn accounts(&self) -> Vec<Access> {
@@ -201,10 +201,10 @@ impl Venue for Server {
         self.floor.accounts.iter_mut().map(|account| (account.name.clone(), &mut account.world)).collect()
     }
 
-    fn too_many_requests() -> Response<Bytes> {
-        let refusal =
-            Refusal { status: StatusCode::TOO_MANY_REQUESTS, ..Refusal::new(100_410, "rate limited") };
-        response(Err(refusal), Timestamp(0), None)
+    /// For a whole window.
+    fn too_many_requests(now: Timestamp) -> Response<Bytes> {
+        let refusal = Refusal::rate_limited(now.0.saturating_add(WINDOW));
+        response(Err(refusal), now, Some(Left { requests: 0, millis: WINDOW }))
     }
 
     fn advance_to(&mut self, now: Timestamp) {

@@ -6,7 +6,8 @@ use evenkeel_types::Timestamp;
 
 use super::envelope::Refusal;
 
-const SECOND: u64 = 1000;
+/// In which calls are counted.
+pub(super) const SECOND: u64 = 1000;
 
 /// What was called in the last second.
 #[derive(Debug, Clone)]

@@ -9,12 +9,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::auth::Caller;
 use super::envelope::{Answer, Refusal, bare, wrap};
-use super::limits::{Limits, Told, too_many};
+use super::limits::{Limits, SECOND, Told, too_many};
 use super::params::Params;
 use super::protection::Protections;
 use super::routes::{Door, ENDPOINTS, Endpoint, find};
 use super::stream::Sockets;
-use crate::answer;
 use crate::error::LocalnetError;
 use crate::floor::{Account, ApiKey, Floor, Listed};
 use crate::stream::{Push, SocketId};
@@ -263,14 +262,12 @@ impl Venue for Server {
         accounts.map(|account| (account.name.clone(), &mut account.world)).collect()
     }
 
-    fn too_many_requests() -> Response<Bytes> {
-        let refusal = too_many();
-        // Without a time, which nobody knows here.
-        let body = serde_json::json!({
-            "retCode": refusal.code, "retMsg": refusal.text, "result": {}, "retExtInfo": {},
-        });
-        let mut response = answer::json(StatusCode::OK, &body);
-        response.headers_mut().insert("x-bapi-limit-status", number(0));
+    /// The reset is that of a full second; what the limit is depends on the call, and is not told.
+    fn too_many_requests(now: Timestamp) -> Response<Bytes> {
+        let mut response = wrap(Err(too_many()), now);
+        let headers = response.headers_mut();
+        headers.insert("x-bapi-limit-status", number(0));
+        headers.insert("x-bapi-limit-reset-timestamp", number(now.0.saturating_add(SECOND)));
         response
     }
 

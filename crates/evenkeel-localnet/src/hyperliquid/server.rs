@@ -190,7 +190,7 @@ impl Venue for Server {
         self.find(address).map(|account| account.name.clone())
     }
 
-    fn too_many_requests() -> Response<Bytes> {
+    fn too_many_requests(_: Timestamp) -> Response<Bytes> {
         answer::json(StatusCode::TOO_MANY_REQUESTS, &Value::Null)
     }
 

@@ -211,6 +211,12 @@ fn too_many_requests_wait_for_the_window() {
     let said: Value = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!((answer.status().as_u16(), &said["code"]), (200, &100_410.into()));
     assert!(said["msg"].as_str().unwrap().ends_with(&(bot.now.0 + 600).to_string()), "{said}");
+    // The fault has the same words.
+    let injected = Server::too_many_requests(bot.now);
+    let told: Value = serde_json::from_slice(injected.body()).unwrap();
+    assert_eq!((injected.status(), &told["code"]), (answer.status(), &said["code"]));
+    assert_eq!(left(&injected), ("0".to_owned(), "1000".to_owned()));
+    assert!(told["msg"].as_str().unwrap().ends_with(&(bot.now.0 + 1000).to_string()), "{told}");
     bot.pass(600);
     assert_eq!(bot.raw("GET", path, &[("symbol", SOL)]).headers()["x-ratelimit-requests-remain"], "1");
 }

@@ -192,8 +192,11 @@ fn unknown_ways_and_bodies_are_turned_away() {
     let answer = bot.signed("/v5/order/create", None, Some(&json!([1])));
     assert_eq!(body(&answer)["retCode"], 10001);
     assert!(answer.headers().contains_key("X-Bapi-Limit-Status"));
-    let many = Server::too_many_requests();
+    let many = Server::too_many_requests(START);
     assert_eq!((many.status().as_u16(), body(&many)["retCode"].as_u64()), (200, Some(10006)));
+    assert_eq!(body(&many)["time"], START.0);
+    let reset = many.headers()["x-bapi-limit-reset-timestamp"].to_str().unwrap();
+    assert_eq!(reset, (START.0 + 1000).to_string());
     let call = Server::call(&Request::post("/v5/order/create").body(Bytes::new()).unwrap());
     assert_eq!(
         (call.name.as_str(), call.path.as_str(), call.is_write),
