@@ -73,6 +73,11 @@ fn keyed<'a>(scenario: &'a Scenario, kind: &'a Kind) -> impl Iterator<Item = Acc
     })
 }
 
+/// Where a venue pushes: beside its calls.
+fn sockets(url: &str) -> String {
+    url.replacen("http", "ws", 1)
+}
+
 /// Starts what a blueprint describes, with the scenario's prices and faults.
 async fn serve<B: Blueprint>(
     kind: &Kind,

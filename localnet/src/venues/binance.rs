@@ -3,7 +3,7 @@
 use evenkeel_localnet::Access;
 use evenkeel_localnet::binance::{Builder, Server};
 
-use super::{Kind, Snippet, Starting, keyed, serve};
+use super::{Kind, Snippet, Starting, keyed, serve, sockets};
 use crate::scenario::Scenario;
 
 pub(super) static KIND: Kind = Kind { name: "binance", symbol, start, snippets };
@@ -23,6 +23,7 @@ fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
 fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
     let key = access.get("key").unwrap_or_default();
     let secret = access.get("secret").unwrap_or_default();
+    let sockets = sockets(url);
     vec![
         Snippet {
             client: "ccxt (Python)",
@@ -31,6 +32,17 @@ fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
 import ccxt
 bot = ccxt.binanceusdm({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\"}})
 bot.urls[\"api\"] = {{name: \"{url}/\" + address.split(\"/\", 3)[3] if \"://\" in str(address) else address for name, address in bot.urls[\"api\"].items()}}"
+            ),
+        },
+        Snippet {
+            client: "ccxt.pro (Python), which listens",
+            lines: format!(
+                "\
+import ccxt.pro
+bot = ccxt.pro.binanceusdm({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\"}})
+api = bot.urls[\"api\"]
+api.update({{name: \"{url}/\" + address.split(\"/\", 3)[3] for name, address in api.items() if \"://\" in address}})
+api[\"ws\"][\"future\"] = \"{sockets}/ws\""
             ),
         },
         Snippet {

@@ -3,7 +3,7 @@
 use evenkeel_localnet::Access;
 use evenkeel_localnet::bingx::{Builder, Server};
 
-use super::{Kind, Snippet, Starting, keyed, serve};
+use super::{Kind, Snippet, Starting, keyed, serve, sockets};
 use crate::scenario::Scenario;
 
 pub(super) static KIND: Kind = Kind { name: "bingx", symbol, start, snippets };
@@ -23,6 +23,7 @@ fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
 fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
     let key = access.get("key").unwrap_or_default();
     let secret = access.get("secret").unwrap_or_default();
+    let sockets = sockets(url);
     vec![
         Snippet {
             client: "ccxt (Python)",
@@ -31,6 +32,17 @@ fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
 import ccxt
 bot = ccxt.bingx({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\", \"options\": {{\"defaultType\": \"swap\"}}}})
 bot.urls[\"api\"] = {{name: \"{url}/openApi\" for name in bot.urls[\"api\"]}}"
+            ),
+        },
+        Snippet {
+            client: "ccxt.pro (Python), which listens",
+            lines: format!(
+                "\
+import ccxt.pro
+bot = ccxt.pro.bingx({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\", \"options\": {{\"defaultType\": \"swap\"}}}})
+ws = bot.urls[\"api\"].pop(\"ws\")
+bot.urls[\"api\"] = {{\"ws\": ws, **{{name: \"{url}/openApi\" for name in bot.urls[\"api\"]}}}}
+ws[\"linear\"] = \"{sockets}/swap-market\""
             ),
         },
         Snippet {

@@ -3,7 +3,7 @@
 use evenkeel_localnet::Access;
 use evenkeel_localnet::bybit::{Builder, Server};
 
-use super::{Kind, Snippet, Starting, keyed, serve};
+use super::{Kind, Snippet, Starting, keyed, serve, sockets};
 use crate::scenario::Scenario;
 
 pub(super) static KIND: Kind = Kind { name: "bybit", symbol, start, snippets };
@@ -23,6 +23,7 @@ fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
 fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
     let key = access.get("key").unwrap_or_default();
     let secret = access.get("secret").unwrap_or_default();
+    let sockets = sockets(url);
     vec![
         Snippet {
             client: "ccxt (Python)",
@@ -31,6 +32,17 @@ fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
 import ccxt
 bot = ccxt.bybit({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\", \"options\": {{\"defaultType\": \"swap\"}}}})
 bot.urls[\"api\"] = {{name: \"{url}\" for name in bot.urls[\"api\"]}}"
+            ),
+        },
+        Snippet {
+            client: "ccxt.pro (Python), which listens",
+            lines: format!(
+                "\
+import ccxt.pro
+bot = ccxt.pro.bybit({{\"apiKey\": \"{key}\", \"secret\": \"{secret}\", \"options\": {{\"defaultType\": \"swap\"}}}})
+ws = bot.urls[\"api\"].pop(\"ws\")
+bot.urls[\"api\"] = {{\"ws\": ws, **{{name: \"{url}\" for name in bot.urls[\"api\"]}}}}
+ws[\"public\"][\"linear\"], ws[\"private\"][\"contract\"] = \"{sockets}/v5/public/linear\", \"{sockets}/v5/private\""
             ),
         },
         Snippet {

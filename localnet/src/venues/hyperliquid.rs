@@ -3,7 +3,7 @@
 use evenkeel_localnet::Access;
 use evenkeel_localnet::hyperliquid::{AccountSpec, Server};
 
-use super::{Kind, Snippet, Starting, serve};
+use super::{Kind, Snippet, Starting, serve, sockets};
 use crate::scenario::Scenario;
 
 pub(super) static KIND: Kind = Kind { name: "hyperliquid", symbol: str::to_owned, start, snippets };
@@ -25,6 +25,7 @@ fn start(scenario: &Scenario, port: u16) -> Starting<'_> {
 fn snippets(url: &str, access: &Access) -> Vec<Snippet> {
     let address = access.get("address").unwrap_or_default();
     let key = access.get("key").unwrap_or_default();
+    let sockets = sockets(url);
     vec![
         Snippet {
             client: "ccxt (Python)",
@@ -34,6 +35,16 @@ import ccxt
 bot = ccxt.hyperliquid({{\"walletAddress\": \"{address}\", \"privateKey\": \"{key}\"}})
 bot.set_sandbox_mode(True)
 bot.urls[\"api\"] = {{\"public\": \"{url}\", \"private\": \"{url}\"}}"
+            ),
+        },
+        Snippet {
+            client: "ccxt.pro (Python), which listens",
+            lines: format!(
+                "\
+import ccxt.pro
+bot = ccxt.pro.hyperliquid({{\"walletAddress\": \"{address}\", \"privateKey\": \"{key}\"}})
+bot.set_sandbox_mode(True)
+bot.urls[\"api\"] = {{\"public\": \"{url}\", \"private\": \"{url}\", \"ws\": {{\"public\": \"{sockets}/ws\"}}}}"
             ),
         },
         Snippet {
