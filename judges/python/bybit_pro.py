@@ -3,7 +3,7 @@
 import asyncio
 
 import ccxt.pro
-from judge import Judge, heard, number, rests_and_goes
+from judge import Judge, heard, number, opened, rests_and_goes
 
 SYMBOL = "SOL/USDT:USDT"
 MARK, BID, ASK = 166.4, 166.39, 166.41
@@ -49,7 +49,8 @@ async def listen(judge, exchange):
     trades = asyncio.ensure_future(exchange.watch_my_trades(SYMBOL))
     balance = asyncio.ensure_future(exchange.watch_balance())
     positions = asyncio.ensure_future(exchange.watch_positions([SYMBOL]))
-    # The socket is opened and the key shown in this time; nothing is pushed that could be waited for.
+    await opened(judge, 2)
+    # The key is shown in this time; nothing is pushed that could be waited for.
     await asyncio.sleep(1)
     # What there is already comes first.
     judge.equal("no position yet", [], await heard(positions))
@@ -63,10 +64,11 @@ async def listen(judge, exchange):
     # One that trades.
     held = asyncio.ensure_future(until(lambda: exchange.watch_positions([SYMBOL]), lambda rows: rows[0]["contracts"] > 0))
     money = asyncio.ensure_future(until(exchange.watch_balance, lambda balance: balance["USDT"]["total"] < 10_000))
+    orders = asyncio.ensure_future(until(lambda: exchange.watch_orders(SYMBOL), lambda rows: rows[-1]["status"] != "open"))
+    await asyncio.sleep(0.2)
     placed = await exchange.create_order(SYMBOL, "limit", "buy", 10, 166.6, {"timeInForce": "IOC"})
-    is_over = lambda rows: rows[-1]["id"] == placed["id"] and rows[-1]["status"] != "open"
-    order = (await until(lambda: exchange.watch_orders(SYMBOL), is_over))[-1]
-    judge.equal("it traded", ("closed", 10.0), (order["status"], order["filled"]))
+    order = (await orders)[-1]
+    judge.equal("it traded", (placed["id"], "closed", 10.0), (order["id"], order["status"], order["filled"]))
     judge.equal("average", BOUGHT, order["average"])
     (fill,) = await heard(trades)
     judge.equal("the execution", (placed["id"], 10.0, "taker"), (fill["order"], fill["amount"], fill["takerOrMaker"]))

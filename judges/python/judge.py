@@ -29,6 +29,15 @@ async def heard(message):
     return await asyncio.wait_for(message, 10)
 
 
+async def opened(judge, number):
+    """Until so many sockets are open at the venue."""
+    for _ in range(200):
+        if judge.control("", method="GET")["sockets"] >= number:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("a socket was not opened within ten seconds")
+
+
 async def rests_and_goes(judge, exchange, symbol, orders):
     """An order that rests and is cancelled, as it is told on a socket; `orders` is the wait for the first word."""
     placed = await exchange.create_order(symbol, "limit", "buy", 1, 150)
