@@ -143,6 +143,10 @@ impl Floor {
     }
 
     /// Lets time pass: funding, asynchronous executions, scheduled cancels, in order of time. Never back.
+    pub(crate) fn forget(&mut self) {
+        self.accounts.iter_mut().for_each(Account::forget);
+    }
+
     pub(crate) fn advance_to(&mut self, now: Timestamp) {
         for _ in 0..MAX_STEPS {
             if self.now >= now {

@@ -32,7 +32,7 @@ const MAX_WAITING: usize = 1024;
 const MAX_HEARD: usize = 1 << 20;
 /// How often time passes at a venue while a socket is open and nothing else happens: executions that come later than their
 /// orders, funding, prices that somebody sets behind the venue's door.
-const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 /// A request that asks to go on as a WebSocket.
 pub(crate) struct Upgrade {

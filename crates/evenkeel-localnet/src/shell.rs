@@ -16,6 +16,7 @@ use evenkeel_types::{Price, Scope, Symbol, Timestamp, Usd};
 use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::clock::{Clock, WallClock};
 use crate::error::LocalnetError;
@@ -45,6 +46,7 @@ pub(crate) struct Shared<V> {
     ahead: AtomicU64,
     /// Milliseconds by which the venue's clock is wrong.
     skew: AtomicI64,
+    ticked: Mutex<Instant>,
 }
 
 /// How much happened at a venue.
@@ -97,6 +99,7 @@ impl<V: Venue> Localnet<V> {
             clock,
             ahead: AtomicU64::new(0),
             skew: AtomicI64::new(0),
+            ticked: Mutex::new(Instant::now()),
         });
         let router = Router::new().fallback(answer::<V>).with_state(Arc::clone(&shared));
         let service = router.into_make_service_with_connect_info::<Scissors>();
@@ -285,8 +288,15 @@ impl<V: Venue> Shared<V> {
         self.lines.remove(socket);
     }
 
-    /// Time passes at the venue though nobody asks.
+    /// Time passes at the venue though nobody asks. Every open line says so; once is enough.
     pub(crate) fn tick(&self) {
+        {
+            let mut ticked = self.ticked.lock().unwrap_or_else(PoisonError::into_inner);
+            if ticked.elapsed() < line::TICK {
+                return;
+            }
+            *ticked = Instant::now();
+        }
         let now = self.now();
         let mut gate = self.gate();
         gate.venue_mut().advance_to(now);

@@ -46,8 +46,9 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Listen keys change nothing in the account.
     pub(crate) fn is_write(&self) -> bool {
-        self.method != "GET"
+        self.method != "GET" && self.security != Security::Keyed
     }
 
     pub(crate) fn cost(&self, params: &Params) -> Cost {

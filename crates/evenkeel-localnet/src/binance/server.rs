@@ -133,6 +133,7 @@ impl Server {
 
 impl Venue for Server {
     fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
+        self.floor.forget();
         self.advance_to(now);
         self.answer(&request)
     }

@@ -136,6 +136,7 @@ impl Server {
 
 impl Venue for Server {
     fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
+        self.floor.forget();
         self.advance_to(now);
         let (outcome, left) = self.answer(&request);
         response(outcome, self.floor.now, left)
@@ -165,11 +166,14 @@ impl Venue for Server {
 
     fn call(request: &Request<Bytes>) -> Call {
         let path = request.uri().path().to_owned();
-        let name = match routes::find(request) {
+        let route = routes::find(request);
+        let name = match &route {
             Ok(route) => route.name.to_owned(),
             Err(_) => path.rsplit('/').next().unwrap_or_default().to_owned(),
         };
-        Call { path, name, is_write: request.method() != Method::GET }
+        // Listen keys change nothing in the account.
+        let is_write = request.method() != Method::GET && !route.is_ok_and(|route| route.keyed);
+        Call { path, name, is_write }
     }
 
     fn calls() -> Vec<&'static str> {
@@ -177,9 +181,12 @@ impl Venue for Server {
     }
 
     fn account_of(&self, request: &Request<Bytes>) -> Option<String> {
-        let key = request.headers().get("x-bx-apikey")?.to_str().ok()?;
-        let account = self.floor.accounts.get(self.floor.account_of(key)?)?;
-        Some(account.name.clone())
+        let place = if request.uri().path() == stream::PATH {
+            self.keys.owner(Params::of(request).ok()?.text("listenKey")?, self.floor.now)?
+        } else {
+            self.floor.account_of(request.headers().get("x-bx-apikey")?.to_str().ok()?)?
+        };
+        Some(self.floor.accounts.get(place)?.name.clone())
     }
 
     /// Nothing is said here of what became of the request.

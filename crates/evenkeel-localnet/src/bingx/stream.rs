@@ -68,7 +68,8 @@ impl Sockets {
 }
 
 impl Session {
-    /// Says `Ping` where it is time to, once however long ago the last one was; the end of a socket that never answers.
+    /// Says `Ping` where it is time to, once however long ago the last one was; the end of a socket that never answers. Who
+    /// moves time on leaves no client the time to answer: such a step counts as the first ping.
     fn beat(&mut self, now: Timestamp) -> Option<Frame> {
         let since = now.0.saturating_sub(self.pinged.0);
         if self.unanswered >= MAX_UNANSWERED {
@@ -77,7 +78,8 @@ impl Session {
         if since < PING_EVERY {
             return None;
         }
-        (self.pinged, self.unanswered) = (now, self.unanswered.saturating_add(1));
+        let before = if since < PING_EVERY.saturating_mul(2) { self.unanswered } else { 0 };
+        (self.pinged, self.unanswered) = (now, before.saturating_add(1));
         Some(packed("Ping"))
     }
 
@@ -177,18 +179,20 @@ impl Server {
     fn tell(&self, socket: SocketId, listener: &mut Listener, pushes: &mut Vec<Push>) -> bool {
         let Some(account) = self.floor.accounts.get(listener.account) else { return true };
         let now = self.floor.now;
-        let news = listener.watch.news(account, &self.floor.markets);
-        let mut events = if news.is_empty() { Vec::new() } else { self.events(listener.account, &news) };
-        let due = |last: Timestamp| now.0.saturating_sub(last.0) >= SETTINGS_EVERY;
-        if listener.settings.is_none_or(due) {
-            listener.settings = Some(now);
-            events.extend(self.all_settings(account));
-        }
         let over = self.keys.owner(&listener.key, now) != Some(listener.account);
-        if over {
+        let events = if over {
             let name = "listenKeyExpired";
-            events.push((name, object! {"e": name, "E": now.0, "listenKey": listener.key.as_str()}));
-        }
+            vec![(name, object! {"e": name, "E": now.0, "listenKey": listener.key.as_str()})]
+        } else {
+            let news = listener.watch.news(account, &self.floor.markets);
+            let mut events = if news.is_empty() { Vec::new() } else { self.events(listener.account, &news) };
+            let due = |last: Timestamp| now.0.saturating_sub(last.0) >= SETTINGS_EVERY;
+            if listener.settings.is_none_or(due) {
+                listener.settings = Some(now);
+                events.extend(self.all_settings(account));
+            }
+            events
+        };
         for (name, event) in events {
             let frame = packed(&event.to_string());
             let account = Some(account.name.clone());

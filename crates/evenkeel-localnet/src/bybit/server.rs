@@ -189,6 +189,7 @@ impl Server {
 
 impl Venue for Server {
     fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
+        self.floor.forget();
         self.advance_to(now);
         // The gateway in front of the venue does not let such requests through.
         if request.method() == Method::GET && !request.body().is_empty() {

@@ -28,11 +28,11 @@ impl Account {
                 ticket.changed = since.find(|fill| fill.order == id).map_or(now, |fill| fill.time);
             }
         }
-        self.forget();
     }
 
-    /// Lets go of what is too old to be remembered. Whatever may still do something stays.
-    fn forget(&mut self) {
+    /// Lets go of what is too old to be remembered. Whatever may still do something stays. Done before anything else happens,
+    /// when everything that did was told on sockets: an old order that has just ended is among the first to go.
+    pub(crate) fn forget(&mut self) {
         let forgot = self.world.forget(self.history);
         bound(&mut self.fills, self.history);
         bound(&mut self.income, self.history);

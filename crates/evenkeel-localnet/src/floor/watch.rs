@@ -146,6 +146,7 @@ impl Watch {
             }
         }
         let young = account.tickets.range((Bound::Excluded(self.youngest), Bound::Unbounded));
+        self.open.retain(|id, _| account.tickets.contains_key(id));
         let ids: Vec<u64> = self.open.keys().chain(young.map(|(id, _)| id)).copied().collect();
         let mut news = Vec::new();
         for ticket in ids.into_iter().filter_map(|id| account.tickets.get(&id)) {

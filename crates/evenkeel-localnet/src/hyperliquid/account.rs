@@ -156,11 +156,11 @@ impl Account {
                 break;
             }
         }
-        self.forget();
     }
 
-    /// Lets go of what is too old to be remembered. Whatever may still do something stays.
-    fn forget(&mut self) {
+    /// Lets go of what is too old to be remembered. Whatever may still do something stays. Done before anything else happens,
+    /// when everything that did was told on sockets: an old order that has just ended is among the first to go.
+    pub(crate) fn forget(&mut self) {
         let forgot = self.world.forget(self.history);
         bound(&mut self.fills, self.history);
         bound(&mut self.ledger, self.history);

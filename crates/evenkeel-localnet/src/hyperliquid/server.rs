@@ -131,6 +131,7 @@ impl Server {
 
 impl Venue for Server {
     fn handle(&mut self, now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
+        self.accounts.iter_mut().for_each(Account::forget);
         self.advance_to(now);
         let path = request.uri().path().to_owned();
         match (request.method(), path.as_str()) {

@@ -9,7 +9,7 @@ use crate::bingx::json::{Json, object};
 use crate::bingx::numbers::{cut, ratio};
 use crate::bingx::order_rows::{List, formal, leg, price, side, stop_price, word};
 use crate::bingx::server::Server;
-use crate::floor::{Account, Figures, FillRow, IncomeKind, News, OrderNews, Status};
+use crate::floor::{Account, Figures, FillRow, Income, IncomeKind, News, OrderNews, Status};
 
 /// An event, and its name.
 pub(super) type Event = (&'static str, Json);
@@ -184,34 +184,47 @@ impl Server {
         let changed = || -> Vec<Json> {
             news.legs.iter().map(|(symbol, leg)| self.leg_row(account, figures, symbol, *leg)).collect()
         };
-        let mut say = |reason: &str, amount: Usd, positions: Vec<Json>| {
+        let mut say = |reason: &str, amount: Usd, later: [Usd; 2], positions: Vec<Json>| {
+            let before = |end: Usd, later: Usd| eight(end.minus(later).unwrap_or(end).get());
+            let [wallet, cross] = later;
             let balance = object! {
-                "a": self.coin(), "wb": eight(figures.wallet.get()), "cw": eight(figures.cross_wallet.get()),
-                "bc": change(amount),
+                "a": self.coin(), "wb": before(figures.wallet, wallet),
+                "cw": before(figures.cross_wallet, cross), "bc": change(amount),
             };
             let content = object! {"m": reason, "B": vec![balance], "P": positions};
             events.push(self.event(ACCOUNT, "a", content));
         };
+        let is_isolated = |symbol: Option<&Symbol>| {
+            symbol.is_some_and(|symbol| figures.of(symbol).any(|held| held.mode == MarginMode::Isolated))
+        };
+        let rows = account.income.get(news.income.clone()).unwrap_or_default();
         let mut known = false;
-        for row in account.income.get(news.income.clone()).unwrap_or_default() {
+        for (place, row) in rows.iter().enumerate() {
+            // What came after it is not in its balance yet.
+            let after = rows.get(place.saturating_add(1)..).unwrap_or_default().iter();
+            let sum = |sum: [Usd; 2], row: &Income| {
+                let plus = |sum: Usd| sum.plus(row.amount).unwrap_or(sum);
+                let [wallet, cross] = sum;
+                [plus(wallet), if is_isolated(row.symbol.as_ref()) { cross } else { plus(cross) }]
+            };
+            let later = after.fold([Usd::ZERO; 2], sum);
             match row.kind {
                 IncomeKind::Transfer => {
                     say(
                         if row.amount.is_negative() { "WITHDRAW" } else { "DEPOSIT" },
                         row.amount,
+                        later,
                         Vec::new(),
                     );
                 }
                 // Positions come along where they are isolated.
                 IncomeKind::Funding => {
-                    let isolated = |symbol: &Symbol| {
-                        Some(symbol) == row.symbol.as_ref()
-                            && figures.of(symbol).any(|held| held.mode == MarginMode::Isolated)
-                    };
+                    let isolated =
+                        |symbol: &Symbol| Some(symbol) == row.symbol.as_ref() && is_isolated(Some(symbol));
                     let legs = news.legs.iter().filter(|(symbol, _)| isolated(symbol));
                     let legs =
                         legs.map(|(symbol, leg)| self.leg_row(account, figures, symbol, *leg)).collect();
-                    say("FUNDING_FEE", row.amount, legs);
+                    say("FUNDING_FEE", row.amount, later, legs);
                 }
                 IncomeKind::Realised | IncomeKind::Commission => continue,
             }
@@ -220,7 +233,7 @@ impl Server {
         // There are four reasons. What is none of the others, margin that was moved for one, is told as an order's.
         // Leverage alone changes nothing that is shown here.
         if !news.fills.is_empty() || (news.cash && !known) {
-            say("ORDER", Usd::ZERO, changed());
+            say("ORDER", Usd::ZERO, [Usd::ZERO; 2], changed());
         }
     }
 

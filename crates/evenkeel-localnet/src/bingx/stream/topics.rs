@@ -60,14 +60,14 @@ impl Topic {
 
     /// What is due: at once whenever prices change, and some of it again and again.
     pub(super) fn news(&mut self, server: &Server) -> Option<Json> {
-        let market = server.floor.market(self.symbol.as_str())?;
-        let (now, quote) = (server.floor.now, server.quote_of(market));
         let every = match self.kind {
             Kind::Ticker | Kind::MarkPrice => Some(1000),
             Kind::Depth { every, .. } => Some(every),
             Kind::BookTicker | Kind::LastPrice => None,
             Kind::Silent => return None,
         };
+        let market = server.floor.market(self.symbol.as_str())?;
+        let (now, quote) = (server.floor.now, server.quote_of(market));
         let same = |(told, at): (Quote, Timestamp)| {
             told == quote && every.is_none_or(|every| now.0.saturating_sub(at.0) < every)
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evenkeel_paper::Event;
-use evenkeel_types::{Leverage, MarginMode};
+use evenkeel_types::{Decimal, Exact as _, Leverage, MarginMode};
 use flate2::read::GzDecoder;
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -277,10 +277,10 @@ fn funding_brings_its_position_where_that_is_isolated() {
         bot.order([symbol, "BUY", "MARKET"], &[("quantity", quantity)]);
     }
     bot.pass(1000);
-    let start = bot.now;
+    // A minute before 16:00; until then, and what it takes to book.
+    bot.pass(1_772_380_740_000 - bot.now.0);
     listen(&mut bot);
-    // 16:00 and what it takes to book.
-    bot.pass(1_772_380_800_000 + 46_000 - start.0);
+    bot.pass(1_772_380_800_000 + 46_000 - bot.now.0);
     let told: Vec<_> = events(&mut bot).into_iter().filter(|event| event["e"] == "ACCOUNT_UPDATE").collect();
     let rows: Vec<_> = told
         .iter()
@@ -290,6 +290,12 @@ fn funding_brings_its_position_where_that_is_isolated() {
     // 0.1 * 107850.4 * 0.000024, and of the other -0.00005 of 184.32.
     assert_eq!(texts(&told[0]["a"]["B"][0], "bc"), "-0.25884096");
     assert_eq!(texts(&told[1]["a"]["B"][0], "bc"), "0.00921600");
+    // Each has the wallet as it was after it; the isolated bucket's payment leaves the cross wallet alone.
+    let number = |event: &Value, name: &str| -> Decimal {
+        event["a"]["B"][0][name].as_str().unwrap().parse().unwrap()
+    };
+    let step = |name: &str| number(&told[1], name).minus(number(&told[0], name)).unwrap().to_string();
+    assert_eq!((step("wb"), step("cw")), ("0.00921600".into(), "0.00921600".into()));
     assert_eq!(texts(&told[0]["a"]["P"][0], "s pa"), "BTC-USDT 0.10000000");
 }
 
@@ -336,6 +342,8 @@ fn a_listen_key_lives_an_hour_unless_it_is_extended() {
     bot.pass(3_599_999);
     assert_eq!(events(&mut bot), [] as [Value; 0]);
     bot.pass(1);
+    // What happens once it is over is not told by it, though nothing was said since.
+    bot.server.deposit("main", "1".parse().unwrap()).unwrap();
     let end = json!({"e": "listenKeyExpired", "E": until.0, "listenKey": key});
     assert_eq!(events(&mut bot), [end]);
     // The socket is there, and tells of the account no more; the key opens none.
@@ -402,7 +410,11 @@ fn who_never_answers_a_ping_is_cut_off() {
         assert_eq!(said(&mut bot), std::slice::from_ref(&ping));
         bot.server.hear(bot.now, SOCKET, "Pong");
     }
-    // However long: one ping.
+    // However long: one ping, and the first that counts.
+    for _ in 0..10 {
+        bot.pass(60_000);
+        assert_eq!(said(&mut bot), std::slice::from_ref(&ping));
+    }
     bot.pass(3_600_000);
     assert_eq!(said(&mut bot), std::slice::from_ref(&ping));
     for _ in 0..5 {

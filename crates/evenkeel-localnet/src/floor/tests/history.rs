@@ -6,7 +6,7 @@ use evenkeel_paper::profiles;
 use evenkeel_types::{PositionSide, Side, TimeInForce, Timestamp, Usd};
 use serde_json::Value;
 
-use crate::floor::{AccountSpec, Callback, Floor, Ids, Kind, Market, Plan, Status, Wish};
+use crate::floor::{AccountSpec, Callback, Floor, Ids, Kind, Market, Plan, Status, Watch, Wish};
 
 const START: Timestamp = Timestamp(1_772_360_400_000);
 const HISTORY: usize = 20;
@@ -39,7 +39,9 @@ fn wish(side: Side, kind: Kind) -> Wish {
     }
 }
 
+/// As a request does.
 fn place(floor: &mut Floor, wish: Wish) -> u64 {
+    floor.forget();
     let Floor { accounts, markets, ids, .. } = floor;
     accounts[0].place(&markets[0], wish, ids).unwrap()
 }
@@ -103,6 +105,7 @@ fn sums_do_not_depend_on_what_is_remembered() {
             paid = paid.plus(fill.fee).unwrap().minus(fill.realised).unwrap();
             trades.push(fill.trade);
         }
+        floor.forget();
         assert!(floor.accounts[0].fills.len() <= HISTORY && floor.accounts[0].income.len() <= HISTORY);
     }
     let account = &floor.accounts[0];
@@ -152,4 +155,25 @@ fn a_forecast_leaves_no_trace() {
     assert!(accounts[0].would_fill(&markets[0], &wish(Side::Buy, limit("90.001"))).is_err());
     assert_eq!(accounts[0].world.truth(), before);
     assert!(accounts[0].by_client("name").is_none());
+}
+
+#[test]
+fn what_has_just_ended_is_told_before_it_is_forgotten() {
+    let mut floor = floor();
+    let rests = place(&mut floor, wish(Side::Buy, limit("90")));
+    // One more that is over, and the older half goes.
+    for _ in 0..HISTORY {
+        let id = place(&mut floor, wish(Side::Buy, limit("80")));
+        assert!(floor.accounts[0].cancel(id, "owner"));
+    }
+    let mut watch = Watch::new(&floor.accounts[0], &floor.markets);
+    floor.forget();
+    floor.set_price(&"SOLUSDT".parse().unwrap(), "89".parse().unwrap()).unwrap();
+    let news = watch.news(&floor.accounts[0], &floor.markets);
+    let told: Vec<_> =
+        news.orders.iter().map(|order| (order.id, order.now.clone(), order.fills.len())).collect();
+    assert_eq!(told, [(rests, Status::Filled, 1)]);
+    floor.forget();
+    assert!(!floor.accounts[0].tickets.contains_key(&rests));
+    assert!(watch.news(&floor.accounts[0], &floor.markets).is_empty());
 }

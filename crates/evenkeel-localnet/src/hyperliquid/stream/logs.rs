@@ -75,6 +75,7 @@ impl Orders {
     fn changed<'a>(&mut self, account: &'a Account) -> Vec<(&'a Ticket, bool)> {
         let young = account.tickets.range((Bound::Excluded(self.youngest), Bound::Unbounded));
         let young = young.map(|(_, ticket)| (ticket, true));
+        self.open.retain(|oid, _| account.tickets.contains_key(oid));
         let old = self.open.keys().filter_map(|oid| account.tickets.get(oid)).map(|ticket| (ticket, false));
         let mut changed = Vec::new();
         for (ticket, is_new) in old.chain(young).collect::<Vec<_>>() {
