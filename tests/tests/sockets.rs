@@ -378,6 +378,18 @@ mod bybit {
         bench().await.on_a_bad_line("wallet").await;
     }
 
+    /// A login that is over by the venue's clock is refused as a wrong key is. Nobody is told that the key is wrong.
+    #[tokio::test]
+    async fn a_clock_that_was_set_is_no_wrong_key() {
+        let mut bench = bench().await;
+        bench.net.advance(Duration::from_secs(3600));
+        bench.net.inject([FaultRule::new(Fault::CutSocket).times(1)]);
+        bench.net.deposit(NAME, "1").unwrap();
+        assert_eq!(bench.next().await, Hint::Resumed);
+        bench.net.deposit(NAME, "1").unwrap();
+        bench.until(&[Hint::Account]).await;
+    }
+
     #[tokio::test]
     async fn a_login_that_is_refused_is_told_as_such() {
         let net = Localnet::start(builder()).await.unwrap();

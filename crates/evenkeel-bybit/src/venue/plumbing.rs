@@ -341,6 +341,11 @@ impl Plumbing {
         }
     }
 
+    /// For when the venue says that our times are wrong, or may mean it: they are compared again.
+    pub(super) fn doubt_clock(&self) {
+        self.offset.forget();
+    }
+
     /// The venue's time now, by samples of its clock; asks for one where there is none that is fresh.
     pub(super) async fn venue_now(&self) -> Outcome<Timestamp> {
         let time = self.sampled_now().await?;

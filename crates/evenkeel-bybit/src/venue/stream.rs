@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_exchange::{Operation, Result, Stream, Subscription};
+use evenkeel_exchange::{ErrorKind, Operation, Result, Stream, Subscription};
 use evenkeel_http::feed::{Dial, Feed, Heard, Job, Message, Protocol, Rhythm};
 
 use super::reader::Reader;
@@ -21,12 +21,15 @@ const SILENCE: Duration = Duration::from_secs(60);
 struct Private {
     accounts: Arc<Accounts>,
     leverages: Leverages,
+    /// Whether the last login was refused without a reason.
+    refused: bool,
 }
 
 impl Stream for Reader {
     fn subscribe(&self) -> Box<dyn Subscription> {
         let plumbing = self.plumbing();
-        let protocol = Private { accounts: Arc::clone(&self.accounts), leverages: Leverages::new() };
+        let accounts = Arc::clone(&self.accounts);
+        let protocol = Private { accounts, leverages: Leverages::new(), refused: false };
         let (sockets, clock) = (Arc::clone(&plumbing.sockets), Arc::clone(&plumbing.clock));
         Box::new(Feed::new(protocol, sockets, clock, plumbing.venue.clone()))
     }
@@ -54,10 +57,23 @@ impl Protocol for Private {
             Message::Binary(_) => return Heard::UNREADABLE,
             Message::Alive => return Heard::Nothing,
         };
-        hear(text, &mut self.leverages).unwrap_or_else(|failure| {
-            let plumbing = &self.accounts.plumbing;
-            Heard::Refused(plumbing.error(Operation::Stream, &plumbing.redacted(failure).unwritten()))
-        })
+        let plumbing = &self.accounts.plumbing;
+        match hear(text, &mut self.leverages) {
+            Ok(heard) => {
+                self.refused &= !matches!(heard, Heard::Say(_));
+                heard
+            }
+            // The venue does not say whether it is the key, or a login that is over by its clock: the clock is read again first.
+            Err(failure) if failure.kind == ErrorKind::Auth && failure.code.is_none() && !self.refused => {
+                self.refused = true;
+                plumbing.doubt_clock();
+                Heard::Over("the login was refused without a reason")
+            }
+            Err(failure) => {
+                self.refused = false;
+                Heard::Refused(plumbing.error(Operation::Stream, &plumbing.redacted(failure).unwritten()))
+            }
+        }
     }
 
     fn rhythm(&self) -> Rhythm {
