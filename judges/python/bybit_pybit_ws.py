@@ -48,7 +48,7 @@ with Judge("bybit") as judge:
     def order(**params):
         return client.place_order(category="linear", symbol=SYMBOL, **params)["result"]["orderId"]
 
-    private = WebSocket("private", testnet=True, api_key=judge.account["key"], api_secret=judge.account["secret"])
+    private = WebSocket("private", testnet=True, api_key=judge.account["key"], api_secret=judge.account["secret"], private_auth_expire=10)
     orders, executions, fast, positions, wallet = Ear(), Ear(), Ear(), Ear(), Ear()
     private.order_stream(orders.listen)
     private.execution_stream(executions.listen)
@@ -61,7 +61,7 @@ with Judge("bybit") as judge:
             break
         time.sleep(0.05)
     judge.equal("logged in", True, private.auth)
-    time.sleep(0.3)
+    time.sleep(1)
 
     # Leverage of a flat symbol is told as its position.
     client.set_leverage(category="linear", symbol=SYMBOL, buyLeverage="5", sellLeverage="5")
