@@ -92,8 +92,9 @@ async fn serve<B: Blueprint>(
     }
     let rules = scenario.rules_for(kind)?;
     for rule in &rules {
-        net.can_strike(rule)
-            .map_err(|why| LocalnetError::Impossible(format!("faults, {}: {why}", kind.name)))?;
+        net.can_strike(rule).map_err(|why| {
+            LocalnetError::Impossible(format!("faults at {} (`venue` says where): {why}", kind.name))
+        })?;
     }
     net.inject(rules);
     Ok(Arc::new(net))

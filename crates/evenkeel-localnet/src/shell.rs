@@ -170,7 +170,7 @@ impl<V: Venue> Localnet<V> {
     }
 
     /// Whether a rule is about a call, an account and a symbol that there are: one that is not would never strike, and the test
-    /// that it was made for would pass. The names of what is pushed, and paths, are not looked at.
+    /// that it was made for would pass. The names of what is pushed, paths and counts are not looked at.
     ///
     /// # Errors
     /// [`LocalnetError::Impossible`], with the names that there are.
@@ -202,7 +202,7 @@ impl<V: Venue> Localnet<V> {
         self.with(|venue| venue.worlds().first().is_some_and(|(_, world)| world.peek(&scope).is_ok()))
     }
 
-    /// From now on these faults strike too. [`Localnet::can_strike`] tells whether they ever will.
+    /// From now on these faults strike too. [`Localnet::can_strike`] finds names that there are not.
     pub fn inject(&self, rules: impl IntoIterator<Item = FaultRule>) {
         self.shared.gate().inject(rules);
     }

@@ -12,7 +12,7 @@ use super::ids::{Of, number, uuid};
 use super::numbers::{fine, text, usd};
 use super::order_rows::side;
 use super::params::{Category, Params};
-use super::positions::page_after;
+use super::positions::{page_after, seq};
 use super::server::Server;
 use crate::floor::{Account, FillRow, Income, IncomeKind};
 
@@ -74,9 +74,14 @@ pub(super) fn execution(account: &Account, fill: &FillRow) -> Value {
         "execQty": text(fill.qty.get()), "execType": if fill.liquidation { "BustTrade" } else { "Trade" },
         "execValue": usd(fill.value), "execTime": fill.time.0.to_string(), "feeCurrency": "", "isMaker": fill.maker,
         "feeRate": fine(rate), "tradeIv": "", "markIv": "", "markPrice": text(fill.price.get()), "indexPrice": "",
-        "underlyingPrice": "", "blockTradeId": "", "closedSize": text(fill.closed.get()), "seq": fill.trade,
+        "underlyingPrice": "", "blockTradeId": "", "closedSize": text(fill.closed.get()), "seq": seq(fill.trade),
         "marketUnit": "", "extraFees": "",
     })
+}
+
+/// Of payments, whose numbers have more digits than clients' integers hold; above those of executions.
+fn payment_seq(id: u64) -> u64 {
+    id.checked_rem(1_000_000_000_000_000).unwrap_or(id)
 }
 
 pub(super) fn funding(server: &Server, row: &Income) -> Option<Value> {
@@ -92,7 +97,7 @@ pub(super) fn funding(server: &Server, row: &Income) -> Option<Value> {
         "execValue": mark.value(qty.abs()).ok().map_or("0".to_owned(), usd), "execTime": row.time.0.to_string(),
         "feeCurrency": "", "isMaker": false, "feeRate": fine(rate), "tradeIv": "", "markIv": "",
         "markPrice": text(mark.get()), "indexPrice": "", "underlyingPrice": "", "blockTradeId": "", "closedSize": "0",
-        "seq": row.id, "marketUnit": "", "extraFees": "",
+        "seq": payment_seq(row.id), "marketUnit": "", "extraFees": "",
     }))
 }
 
@@ -171,13 +176,9 @@ fn money(value: Decimal) -> String {
     Usd::new(value).map_or_else(|_| "0".to_owned(), usd)
 }
 
-/// What orders brought that closed something, as in [`Server::closed_pnl`]. Where none of them traded nothing is looked for.
+/// What orders brought that closed something, as in [`Server::closed_pnl`]. Where none of them did nothing is added up.
 pub(super) fn closed_profits(account: &Account, orders: &[u64]) -> BTreeMap<u64, String> {
-    let traded = |id: &u64| {
-        let ticket = account.tickets.get(id);
-        ticket.is_some_and(|ticket| ticket.done(&account.world).qty.is_positive())
-    };
-    if !orders.iter().any(traded) {
+    if !account.fills.iter().any(|fill| fill.closed.is_positive() && orders.contains(&fill.order)) {
         return BTreeMap::new();
     }
     let meant = closed(account).into_iter().filter(|(id, _)| orders.contains(id));

@@ -54,6 +54,11 @@ fn liquidation(market: &Listed, held: &Held) -> String {
     held.liquidation.filter(inside).map_or_else(String::new, |at| price(market, at))
 }
 
+/// What an execution, and the position after it, are numbered with.
+pub(super) fn seq(trade: u64) -> u64 {
+    FIRST_SEQ.saturating_add(trade)
+}
+
 impl Server {
     pub(super) fn leverage_of(
         &self,
@@ -90,7 +95,7 @@ impl Server {
             tiers.as_slice().get(number.saturating_add(1)).map(|row| row.notional_floor).or(tiers.cap());
         let since = held.map_or("0".to_owned(), |held| held.since.0.to_string());
         let updated = earned.last.map_or(since.clone(), |(time, _)| time.0.to_string());
-        let seq = earned.last.map_or(json!(-1), |(_, trade)| json!(FIRST_SEQ.saturating_add(trade)));
+        let seq = earned.last.map_or(json!(-1), |(_, trade)| json!(seq(trade)));
         let mark = self.floor.quote(&market.symbol).map_or(market.mark, |quote| quote.mark);
         let amount = |of: fn(&Held) -> Usd| held.map_or("0".to_owned(), |held| usd(of(held)));
         let margin = held.map_or("0".to_owned(), |held| usd(maintenance(held, self.closing_fee(held))));

@@ -26,7 +26,7 @@ const INVALID_OP: &str = "error:invalid op";
 const TOPICS: [(&str, &[&str]); 6] = [
     ("order", &["spot", "linear", "inverse", "option"]),
     ("execution", &["spot", "linear", "inverse", "option"]),
-    ("execution.fast", &["spot", "linear", "inverse", "option"]),
+    ("execution.fast", &["spot", "linear", "inverse"]),
     ("position", &["linear", "inverse", "option"]),
     ("wallet", &[]),
     ("greeks", &[]),
@@ -75,8 +75,10 @@ impl Sockets {
 
 impl Listener {
     fn new(server: &Server, account: usize) -> Option<Self> {
-        let watch = Watch::new(server.floor.accounts.get(account)?, &server.floor.markets);
-        Some(Self { account, watch, unseen: BTreeSet::new() })
+        let holder = server.floor.accounts.get(account)?;
+        let watch = Watch::new(holder, &server.floor.markets);
+        let unseen = holder.open().filter(|ticket| !is_visible(holder, ticket)).map(|ticket| ticket.id);
+        Some(Self { account, watch, unseen: unseen.collect() })
     }
 
     /// Orders of which there is something to tell, now that they can be seen.

@@ -55,6 +55,8 @@ pub(crate) struct Earned {
     pub(crate) fees: Usd,
     /// Of that, funding that was received.
     pub(crate) funding: Usd,
+    /// What the position that was held last brought in all, once it is gone.
+    pub(crate) ended: Usd,
     /// When it last traded, and the number of that execution.
     pub(crate) last: Option<(Timestamp, u64)>,
 }
@@ -62,7 +64,7 @@ pub(crate) struct Earned {
 impl Default for Earned {
     fn default() -> Self {
         let zero = Usd::ZERO;
-        Self { all: zero, since: zero, fees: zero, funding: zero, last: None }
+        Self { all: zero, since: zero, fees: zero, funding: zero, ended: zero, last: None }
     }
 }
 
@@ -70,6 +72,7 @@ impl Earned {
     /// Adds an execution that brought the leg from one size to another.
     pub(crate) fn add(&mut self, row: &FillRow, before: Option<Qty>, after: Option<Qty>) {
         let sign = |qty: Option<Qty>| qty.map(Qty::is_negative);
+        let held = self.since;
         if sign(before) != sign(after) {
             *self = Self { all: self.all, last: self.last, ..Self::default() };
         }
@@ -79,6 +82,7 @@ impl Earned {
         self.all = add(self.all, net);
         self.since = add(self.since, net);
         self.fees = add(self.fees, row.fee);
+        self.ended = if after.is_none() { add(held, net) } else { Usd::ZERO };
         self.last = Some((row.time, row.trade));
     }
 

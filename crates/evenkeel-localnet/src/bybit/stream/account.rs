@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_types::{Decimal, PositionSide, Qty, Symbol};
+use evenkeel_types::{Decimal, PositionSide, Qty, Symbol, Usd};
 use serde_json::{Value, json};
 
 use crate::bybit::account::FIRST_USER;
@@ -101,10 +101,19 @@ impl Server {
         let row = |(symbol, leg): &(Symbol, PositionSide)| {
             let market = self.floor.market(symbol.as_str())?;
             let row = self.position_row(account, &figures, market, *leg);
-            let opened = figures.of(symbol).find(|held| held.leg == *leg).map_or(0, |held| held.since.0);
-            // The stream's own name of it.
-            let more =
-                json!({"category": "linear", "entryPrice": field(&row, "avgPrice"), "openTime": opened});
+            let held = figures.of(symbol).find(|held| held.leg == *leg);
+            let opened = held.map_or(0, |held| held.since.0);
+            // The stream's own name of it, and a change without a trade has its time too.
+            let mut more = json!({
+                "category": "linear", "entryPrice": field(&row, "avgPrice"), "openTime": opened,
+                "updatedTime": self.floor.now.0.to_string(),
+            });
+            if held.is_none() {
+                // What is gone is told with what it brought.
+                let earned = account.earned.get(&(symbol.clone(), *leg));
+                let brought = usd(earned.map_or(Usd::ZERO, |earned| earned.ended));
+                more = merged(more, json!({"curRealisedPnl": brought}));
+            }
             Some(merged(without(row, &["avgPrice"]), more))
         };
         meant.iter().filter_map(row).collect()

@@ -196,6 +196,25 @@ fn an_order_that_trades_is_told_with_what_it_did() {
     shows(paid, json!({"execType": "Funding", "execFee": "0.09984", "execQty": "6", "execPnl": "0"}));
     assert!(told.iter().any(|told| told["topic"] == "wallet"));
     assert!(!told.iter().any(|told| told["topic"] == "execution.fast" || told["topic"] == "order"));
+    // Clients hold integers of 53 bits.
+    assert!(paid["seq"].as_u64().unwrap() < 1 << 53, "{paid}");
+    // The rest for 998.1: a loss of 0.6 and a fee of 0.548955. What is gone is told with all that it brought.
+    ear.bot.order(with(market("SOLUSDT", "Sell", "6"), json!({"reduceOnly": true})));
+    let told = ear.heard();
+    shows(&told[3]["data"][0], json!({"size": "0", "side": "", "curRealisedPnl": "-2.93024"}));
+    assert_eq!(told[3]["data"][0]["seq"], told[1]["data"][0]["seq"]);
+    assert_eq!(told[3]["data"][0]["updatedTime"], ear.bot.now.0.to_string());
+}
+
+#[test]
+fn who_logs_in_before_an_order_is_carried_out_is_told_of_it() {
+    let mut ear = Ear::new();
+    ear.bot.act("order/create", limit("SOLUSDT", "Buy", "1", "150"));
+    ear.open(PRIVATE, "/v5/private");
+    ear.login(PRIVATE, "main");
+    ear.say(PRIVATE, json!({"op": "subscribe", "args": ["order"]}));
+    ear.bot.wait(50);
+    assert_eq!(ear.row("order")["orderStatus"], "New");
 }
 
 /// Recordings are older and have fewer fields; what is sent besides is documented.
