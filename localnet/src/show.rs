@@ -21,8 +21,9 @@ pub fn welcome(town: &Town, title: Option<&str>, colours: bool) -> String {
         }
         if let Some(access) = accounts.first() {
             for snippet in (kind.snippets)(&url, access) {
-                lines.extend([String::new(), format!("  # {}", snippet.client)]);
-                lines.extend(snippet.lines.lines().map(|line| format!("  {line}")));
+                // Without an indent: they are pasted as they stand.
+                lines.extend([String::new(), format!("# {}", snippet.client)]);
+                lines.extend(snippet.lines.lines().map(str::to_owned));
             }
         }
     }

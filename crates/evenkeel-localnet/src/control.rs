@@ -266,6 +266,9 @@ impl<V: Venue> Hand for Localnet<V> {
             ("POST", "advance") => {
                 let Ahead { seconds, ms } = read(body)?;
                 let ms = seconds.saturating_mul(1000).saturating_add(ms);
+                if ms == 0 {
+                    return Err(Refusal::bad("say by how much: `seconds`, `ms` or both"));
+                }
                 if ms > MAX_ADVANCE_MS {
                     return Err(Refusal::bad("time goes on by at most ten years at once"));
                 }
@@ -306,7 +309,7 @@ impl<V: Venue> Hand for Localnet<V> {
 }
 
 fn not_allowed(allowed: &str) -> Refusal {
-    Refusal { status: StatusCode::METHOD_NOT_ALLOWED, why: format!("here goes {allowed}") }
+    Refusal { status: StatusCode::METHOD_NOT_ALLOWED, why: format!("this is asked for with {allowed}") }
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {

@@ -192,6 +192,7 @@ async fn what_is_wrong_is_named() {
         ("POST", "/hl/deposit", r#"{"account":"nobody","amount":"1"}"#, 400, "no such account"),
         ("POST", "/hl/deposit", r#"{"account":"main","amount":"-20000"}"#, 400, ""),
         ("POST", "/hl/advance", r#"{"years":1}"#, 400, "years"),
+        ("POST", "/hl/advance", "{}", 400, "`seconds`"),
         ("POST", "/hl/advance", r#"{"seconds":18446744073709551615}"#, 400, "ten years"),
         ("POST", "/hl/faults", r#"[{"fault":"maintenance"},{"fault":"x"}]"#, 400, "`x`"),
     ] {
