@@ -3,7 +3,7 @@
 import asyncio
 
 import ccxt.pro
-from judge import Judge, heard, number, opened, rests_and_goes
+from judge import Judge, heard, number, opened, rests_and_goes, until
 
 SYMBOL = "SOL/USDT:USDT"
 MARK, BID, ASK = 166.432, 166.431, 166.433
@@ -27,14 +27,6 @@ def bot(judge):
             exchange.urls["api"][name] = judge.url + "/openApi"
     exchange.urls["api"]["ws"]["linear"] = judge.socket_url + "/swap-market"
     return exchange
-
-
-async def until(watch, holds):
-    """What is told again and again, until it is as it should be."""
-    found = await heard(watch())
-    while not holds(found):
-        found = await heard(watch())
-    return found
 
 
 async def listen(judge, exchange):

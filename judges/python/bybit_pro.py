@@ -3,7 +3,7 @@
 import asyncio
 
 import ccxt.pro
-from judge import Judge, heard, number, opened, rests_and_goes
+from judge import Judge, heard, number, opened, rests_and_goes, until
 
 SYMBOL = "SOL/USDT:USDT"
 MARK, BID, ASK = 166.4, 166.39, 166.41
@@ -27,14 +27,6 @@ def bot(judge):
     sockets["private"]["contract"] = judge.socket_url + "/v5/private"
     exchange.urls["api"] = {**{name: judge.url for name in exchange.urls["api"]}, "ws": sockets}
     return exchange
-
-
-async def until(watch, is_it):
-    """What is told, until it is what is waited for; what came before is passed over."""
-    while True:
-        found = await heard(watch())
-        if is_it(found):
-            return found
 
 
 async def listen(judge, exchange):

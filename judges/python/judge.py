@@ -29,6 +29,14 @@ async def heard(message):
     return await asyncio.wait_for(message, 10)
 
 
+async def until(watch, holds):
+    """What is told, until it is what is waited for; what came before is passed over."""
+    while True:
+        found = await heard(watch())
+        if holds(found):
+            return found
+
+
 async def opened(judge, number):
     """Until so many sockets are open at the venue."""
     for _ in range(200):
