@@ -141,7 +141,8 @@ impl Server {
             "candleSnapshot" | "predictedFundings" | "perpsAtOpenInterestCap" => Ok(json!([])),
             "fundingHistory" => self.funding_history(asked),
             "userRole" => Ok(self.role(asked.user()?)),
-            _ => self.about(kind, asked),
+            _ if QUESTIONS_ABOUT_USERS.contains(&kind) => self.about(kind, asked),
+            _ => Err(format!("unknown variant `{kind}`")),
         }
     }
 
@@ -176,7 +177,8 @@ impl Server {
             "userFees" => Ok(wallet::fees()),
             "userRateLimit" => Ok(account.rate_limit()),
             "extraAgents" => Ok(account.named_agents(self.now)),
-            _ => Ok(self.sub_accounts(user)),
+            "subAccounts" => Ok(self.sub_accounts(user)),
+            _ => Err(format!("unknown variant `{kind}`")),
         }
     }
 

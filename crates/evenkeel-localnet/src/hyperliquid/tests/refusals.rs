@@ -194,7 +194,7 @@ fn a_request_that_arrives_twice_is_done_once() {
 fn every_call_that_rules_can_name_is_known() {
     let mut bot = Bot::new(Server::builder());
     for name in Server::calls() {
-        let body = json!({"type": name});
+        let body = json!({"type": name, "user": bot.account.to_string()});
         let asked = bot.server.ask(&body).err().unwrap_or_default();
         let done = Action::parse(body).err().unwrap_or_default();
         assert!(
