@@ -93,7 +93,10 @@ async fn serve<B: Blueprint>(
     let rules = scenario.rules_for(kind)?;
     for rule in &rules {
         net.can_strike(rule).map_err(|why| {
-            LocalnetError::Impossible(format!("faults at {} (`venue` says where): {why}", kind.name))
+            LocalnetError::Impossible(format!(
+                "faults at {} (one without `venue` is at each that is started): {why}",
+                kind.name
+            ))
         })?;
     }
     net.inject(rules);

@@ -142,11 +142,12 @@ impl Floor {
         }
     }
 
-    /// Lets time pass: funding, asynchronous executions, scheduled cancels, in order of time. Never back.
+    /// [`Account::forget`] for all of them, as the first thing of every request.
     pub(crate) fn forget(&mut self) {
         self.accounts.iter_mut().for_each(Account::forget);
     }
 
+    /// Lets time pass: funding, asynchronous executions, scheduled cancels, in order of time. Never back.
     pub(crate) fn advance_to(&mut self, now: Timestamp) {
         for _ in 0..MAX_STEPS {
             if self.now >= now {

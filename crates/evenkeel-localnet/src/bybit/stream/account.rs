@@ -13,6 +13,7 @@ use crate::bybit::order_rows::order_row;
 use crate::bybit::positions::legs;
 use crate::bybit::server::Server;
 use crate::floor::{Account, FillRow, IncomeKind, News};
+use crate::stream::without;
 
 /// What is pushed at once.
 pub(super) struct Message {
@@ -25,13 +26,6 @@ impl Message {
     fn of(rows: Vec<Value>) -> Vec<Self> {
         if rows.is_empty() { Vec::new() } else { vec![Self { id: None, rows }] }
     }
-}
-
-fn without(mut row: Value, names: &[&str]) -> Value {
-    if let Some(row) = row.as_object_mut() {
-        row.retain(|name, _| !names.contains(&name.as_str()));
-    }
-    row
 }
 
 fn field(row: &Value, name: &str) -> Value {
